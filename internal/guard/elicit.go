@@ -1,0 +1,160 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"aura-mcp/internal/op"
+)
+
+const (
+	inputID  = "approval" // the one question of a round trip
+	property = "approval" // the one field of its form
+)
+
+var errCannotAsk = errors.New("the client declares no form elicitation")
+
+// answer is what came back from the person's client for a plan.
+type answer struct {
+	plan   *pending
+	result *mcp.ElicitationResult
+}
+
+// answered takes the answer that came with a repeated call (2026-07-28). Without a valid state of ours it is ignored:
+// anybody can put answers into a first call, and on older revisions none may come this way at all.
+func (g *Gate) answered(ctx context.Context, request mcp.CallToolRequest) *answer {
+	if !server.IsModernRequest(ctx) || request.Params.RequestState == "" {
+		return nil
+	}
+	plan, err := g.plans.take(request.Params.RequestState)
+	if err != nil {
+		g.log.Warn("an approval came with a state that is not valid; asking afresh", "operation", request.Params.Name)
+		return nil
+	}
+	return &answer{plan: plan, result: server.ElicitationResponse(request.Params.InputResponses, inputID)}
+}
+
+// askByRetry answers with the question; the client calls again with the person's answer.
+func (g *Gate) askByRetry(r op.Request, plan op.Plan) *mcp.CallToolResult {
+	state, err := g.plans.add(r, plan)
+	if err != nil {
+		return op.Failure(err)
+	}
+	return server.NewInputRequestBuilder(state).Elicit(inputID, question(plan)).ToolResult()
+}
+
+// askNow sends the question and waits until the deadline. The library would wait for ever, and turn an error of the client
+// into one of ours, so its bridge for old clients is not used.
+func (g *Gate) askNow(ctx context.Context, r op.Request, plan op.Plan, deadline time.Time) (*answer, error) {
+	now := time.Now()
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	shown := &pending{approved: plan, operation: r.Operation.Spec.Name, arguments: r.Arguments(), asked: now}
+	result, err := server.ServerFromContext(ctx).RequestElicitation(ctx, mcp.ElicitationRequest{
+		Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)},
+		Params:  question(plan),
+	})
+	switch {
+	case err == nil:
+		return &answer{plan: shown, result: result}, nil
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return nil, notApproved(fmt.Sprintf("nobody answered within %d seconds", int(time.Since(now).Seconds())),
+			"ask the person whether they want this; if so, call again and they will be asked again")
+	case ctx.Err() != nil:
+		return nil, notApproved("the call was cancelled before anybody decided", "")
+	}
+	return nil, notApproved("the client could not ask: "+err.Error(), unseen(now, "tell the person"))
+}
+
+// question is the form: one required text, with no default and nothing to pick, because some clients accept an empty form or
+// take the first value on their own.
+func question(plan op.Plan) mcp.ElicitationParams {
+	title, description := "Type yes to approve", "Anything else refuses."
+	if plan.Effects.Has(op.Destructive) {
+		title, description = "Type the name to approve", "The exact name as shown above; anything else refuses."
+	}
+	return mcp.ElicitationParams{
+		Message: Preview(plan),
+		RequestedSchema: map[string]any{
+			"type":       "object",
+			"properties": map[string]any{property: map[string]any{"type": "string", "title": title, "description": description}},
+			"required":   []string{property},
+		},
+	}
+}
+
+// verdict is nil when the person approved the plan.
+func (a *answer) verdict() error {
+	if a.result == nil {
+		return notApproved("the client sent no answer to the question", "tell the person; call again to have them asked again")
+	}
+	switch a.result.Action {
+	case mcp.ElicitationResponseActionAccept:
+		return a.typed()
+	case mcp.ElicitationResponseActionDecline:
+		return notApproved("the person declined", unseen(a.plan.asked, "do not call again unless the person asks for it"))
+	case mcp.ElicitationResponseActionCancel:
+		return notApproved("the question was dismissed without an answer", unseen(a.plan.asked, "ask the person what they want before you call again"))
+	}
+	return notApproved("the client answered with something that is neither yes nor no", "tell the person")
+}
+
+func (a *answer) typed() error {
+	content, _ := a.result.Content.(map[string]any)
+	typed, ok := content[property].(string)
+	if !ok {
+		return notApproved("the question was accepted without typing the answer", unseen(a.plan.asked, "tell the person; call again to have them asked again"))
+	}
+	if a.plan.approved.Effects.Has(op.Destructive) {
+		if typed != a.plan.approved.Confirm || typed == "" {
+			return notApproved("what was typed is not the exact name", "tell the person; call again to have them asked again")
+		}
+		return nil
+	}
+	if !strings.EqualFold(strings.TrimSpace(typed), "yes") {
+		return notApproved("the answer was not yes", "ask the person what they want before you call again")
+	}
+	return nil
+}
+
+// unseen adds a hint to an answer that came faster than anybody reads: the client may have given it by itself.
+func unseen(asked time.Time, next string) string {
+	if time.Since(asked) >= time.Second {
+		return next
+	}
+	return next + ". The answer came within a second, so the client may not have shown the question to anybody: tell the person; they can do this from a terminal with `aura-mcp call`"
+}
+
+func notApproved(why, next string) error {
+	return &op.Error{What: "not approved: " + why, Next: next, Unchanged: true}
+}
+
+func cannotAsk(r op.Request, plan op.Plan) error {
+	return &op.Error{
+		What: fmt.Sprintf("%s needs a person's approval (%s), and this client cannot ask for one: it declares no elicitation", r.Operation.Spec.Name, plan.Effects),
+		Next: fmt.Sprintf("tell the person what you wanted to do: %s They can do it in a terminal with `aura-mcp call %s …`, in a client that shows approval questions (Claude Code, VS Code, Cursor), or in the Aura console",
+			plan.Headline, r.Operation.Spec.Name),
+		Unchanged: true, Err: errCannotAsk,
+	}
+}
+
+// changed says what differs between what was approved and what is there now.
+func changed(approved, now op.Plan) error {
+	what := "what was approved is no longer what is there"
+	if len(approved.Targets) == 1 && len(now.Targets) == 1 {
+		a, b := approved.Targets[0], now.Targets[0]
+		switch {
+		case a.ID != b.ID:
+			what += fmt.Sprintf(": the name now belongs to %s instead of %s", b.ID, a.ID)
+		case a.Status != b.Status:
+			what += fmt.Sprintf(": its status went from %s to %s", a.Status, b.Status)
+		}
+	}
+	return &op.Error{What: what, Next: "look at it again with a list or get tool, tell the person what changed, and call again if they still want it", Unchanged: true}
+}

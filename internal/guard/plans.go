@@ -1,0 +1,115 @@
+package guard
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"aura-mcp/internal/op"
+)
+
+// maxPlans bounds what waits for a decision; the oldest gives way, and its answer then counts as none.
+const maxPlans = 64
+
+// pending is a plan shown to a person and not decided yet.
+type pending struct {
+	approved  op.Plan // what the person sees, and so all that an approval covers
+	operation string
+	arguments []byte
+	asked     time.Time
+	expires   time.Time
+}
+
+// fits reports whether the request is the one that the person was asked about.
+func (p *pending) fits(r op.Request) bool {
+	return p.operation == r.Operation.Spec.Name && bytes.Equal(p.arguments, r.Arguments())
+}
+
+// plans keeps what waits for a decision. What the client carries is only a sealed reference: single use cannot be had from a
+// token alone, since whoever holds it can send it twice.
+type plans struct {
+	seal cipher.AEAD
+
+	mu      sync.Mutex
+	waiting map[string]*pending
+	order   []string
+}
+
+func newPlans() (*plans, error) {
+	key := make([]byte, 32)
+	if _, err := rand.Read(key); err != nil {
+		return nil, fmt.Errorf("key for approvals: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("key for approvals: %w", err)
+	}
+	seal, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("key for approvals: %w", err)
+	}
+	return &plans{seal: seal, waiting: map[string]*pending{}}, nil
+}
+
+// sealed is what the state says once opened. It repeats what the plan is bound to, so that a state taken to another
+// operation fails even if plans were one day kept elsewhere.
+type sealed struct {
+	Plan      string    `json:"plan"`
+	Operation string    `json:"operation"`
+	Expires   time.Time `json:"expires"`
+}
+
+// sealContext separates this use of the key from any other.
+const sealContext = "aura-mcp approval v1"
+
+// add keeps a plan for a decision and returns its sealed reference.
+func (p *plans) add(r op.Request, plan op.Plan) (string, error) {
+	now := time.Now()
+	id := rand.Text()
+	state, err := json.Marshal(sealed{Plan: id, Operation: r.Operation.Spec.Name, Expires: now.Add(planTime)})
+	if err != nil {
+		return "", fmt.Errorf("seal the plan: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting[id] = &pending{approved: plan, operation: r.Operation.Spec.Name, arguments: r.Arguments(), asked: now, expires: now.Add(planTime)}
+	p.order = append(p.order, id)
+	if len(p.order) > maxPlans {
+		delete(p.waiting, p.order[0])
+		p.order = p.order[1:]
+	}
+	return base64.RawURLEncoding.EncodeToString(p.seal.Seal(nil, nil, state, []byte(sealContext))), nil
+}
+
+var errStateInvalid = errors.New("not a state of this server")
+
+// take opens a reference and removes its plan: whatever the answer that comes with it, the plan is used up.
+func (p *plans) take(reference string) (*pending, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(reference)
+	if err != nil {
+		return nil, errStateInvalid
+	}
+	opened, err := p.seal.Open(nil, nil, raw, []byte(sealContext))
+	if err != nil {
+		return nil, errStateInvalid
+	}
+	var state sealed
+	if err := json.Unmarshal(opened, &state); err != nil {
+		return nil, errStateInvalid
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	plan := p.waiting[state.Plan]
+	delete(p.waiting, state.Plan)
+	if plan == nil || plan.operation != state.Operation || !time.Now().Before(plan.expires) {
+		return nil, errStateInvalid
+	}
+	return plan, nil
+}

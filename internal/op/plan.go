@@ -1,0 +1,67 @@
+package op
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+)
+
+// Resource is one thing that a plan touches, as just read. Two reads that differ in any field are a change.
+type Resource struct {
+	Kind   string `json:"kind"` // instance, snapshot, …
+	ID     string `json:"id"`
+	Name   string `json:"name,omitempty"`
+	Tenant string `json:"tenant,omitempty"`
+	Type   string `json:"type,omitempty"`
+	Memory string `json:"memory,omitempty"`
+	Status string `json:"status,omitempty"`
+}
+
+// Fact is one line of a preview: a fixed label of ours and a value. Text from elsewhere stands in the value quoted.
+type Fact struct {
+	Label string `json:"label"`
+	Value string `json:"value"`
+}
+
+// Plan is what a request would do, made from the live state: the thing a person decides on.
+type Plan struct {
+	// Effects of these arguments on these targets; a plan with nothing left to do has none and needs nobody's approval.
+	Effects Effects
+	Targets []Resource
+	Source  *Resource
+	// Headline is one sentence in the imperative, such as `Pause the database "prod".`
+	Headline string
+	// Facts are what a person needs to decide: what happens, what is lost, what it costs, whether it can be undone.
+	Facts []Fact
+	// Confirm is what a person types when something is destroyed: the target's exact name, or its ID where the name is no
+	// safe thing to type.
+	Confirm string
+}
+
+// Same reports whether two plans act on the same resources in the same state with the same effects. What a preview adds for
+// the reader (ages, figures that move) may differ.
+func (p Plan) Same(other Plan) bool { return bytes.Equal(p.facts(), other.facts()) }
+
+func (p Plan) facts() []byte {
+	b, err := json.Marshal(struct {
+		Effects Effects
+		Targets []Resource
+		Source  *Resource
+		Confirm string
+	}{p.Effects, p.Targets, p.Source, p.Confirm})
+	if err != nil {
+		return fmt.Appendf(nil, "%#v", p) // not reachable: strings and numbers always encode
+	}
+	return b
+}
+
+// Digest identifies a request together with its plan: operation, exact arguments, resources as read.
+func (r Request) Digest(p Plan) [sha256.Size]byte {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(r.Operation.Spec.Name), r.canonical, p.facts()} {
+		fmt.Fprintf(h, "%d:", len(part)) // lengths keep the parts apart
+		h.Write(part)
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
