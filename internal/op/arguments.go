@@ -30,7 +30,7 @@ func (s *schema) arguments(operation string, given any) (encoded, canonical []by
 	}
 	if problems := s.problems(args); len(problems) > 0 {
 		return nil, nil, &Error{
-			What:      strings.Join(problems, ". "),
+			What:      strings.Join(problems, "; "),
 			Next:      fmt.Sprintf("call %s again with %s", operation, s.usage()),
 			Unchanged: true,
 		}
@@ -72,9 +72,9 @@ func unknownArgument(name string, known []string) string {
 	problem := "unknown argument " + text.Quote(name)
 	switch near := text.Nearest(name, known); {
 	case len(near) > 0:
-		return problem + fmt.Sprintf("; did you mean `%s`?", near[0])
+		return problem + fmt.Sprintf(" (did you mean `%s`?)", near[0])
 	case len(known) == 0:
-		return problem + "; there are none"
+		return problem + " (there are none)"
 	}
 	return problem
 }
