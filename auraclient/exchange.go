@@ -1,0 +1,169 @@
+package auraclient
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+)
+
+// limited waits for a place in the request budget.
+func (c *connection) limited(next handler) handler {
+	return func(ctx context.Context, r *request) (*answer, error) {
+		if err := c.limiter.acquire(ctx, r.class); err != nil {
+			return nil, err
+		}
+		return next(ctx, r)
+	}
+}
+
+// typed turns an answer that is not a success into an [*Error].
+func (c *connection) typed(next handler) handler {
+	return func(ctx context.Context, r *request) (*answer, error) {
+		a, err := next(ctx, r)
+		if err != nil || a.status >= 200 && a.status < 300 {
+			return a, err
+		}
+		e, gateway := decodeError(a.status, a.header, a.body)
+		e.Method, e.Path = a.method, a.path
+		e.redact(r.token.value)
+		r.gateway = gateway
+		return nil, e
+	}
+}
+
+// exchange sends a request once and reads its answer.
+func (c *connection) exchange(ctx context.Context, r *request) (*answer, error) {
+	r.token = c.tokens.newest(r.token)
+	attempt, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	var sent sentTrace
+	req, err := c.httpRequest(httptrace.WithClientTrace(attempt, sent.hooks()), r)
+	if err != nil {
+		return nil, err
+	}
+	failed := &TransportError{Method: r.method, Path: r.url.EscapedPath()}
+	began := time.Now()
+	resp, err := c.transport.RoundTrip(req)
+	if err == nil && (resp == nil || resp.Body == nil) {
+		err = errors.New("the transport returned no answer")
+	}
+	if err != nil {
+		c.logSend(ctx, req, nil, began, err)
+		failed.MaybeSent = !sent.never(err)
+		failed.Err = c.cause(ctx, attempt, err)
+		return nil, failed
+	}
+	defer resp.Body.Close()
+	a := &answer{method: r.method, path: r.url.EscapedPath(), status: resp.StatusCode, header: resp.Header}
+	a.body, err = readBody(resp.Body, c.maxBody)
+	c.logSend(ctx, req, resp, began, err)
+	if err != nil && a.status < 300 { // a refusal is one even if its text is cut off
+		return nil, a.unusable(c.cause(ctx, attempt, err))
+	}
+	return a, nil
+}
+
+// cause names the end of a context where that is behind err.
+func (c *connection) cause(ctx, attempt context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case attempt.Err() != nil:
+		return fmt.Errorf("no complete answer within %v", c.timeout)
+	}
+	return err
+}
+
+func (c *connection) httpRequest(ctx context.Context, r *request) (*http.Request, error) {
+	var body io.Reader
+	if r.body != nil {
+		body = bytes.NewReader(r.body)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, r.url.String(), body)
+	if err != nil {
+		return nil, fmt.Errorf("build the request: %w", err)
+	}
+	// With GetBody net/http's HTTP/2 transport repeats requests by itself, also
+	// after a protocol error that came when Aura may have begun to work.
+	req.GetBody = nil
+	req.Header.Set("Authorization", "Bearer "+r.token.value.Reveal())
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", c.userAgent)
+	if r.body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	return req, nil
+}
+
+// tooLargeError is a body beyond the limit. Asking again would not make it
+// smaller.
+type tooLargeError struct{ limit int64 }
+
+func (e *tooLargeError) Error() string {
+	return fmt.Sprintf("the answer is larger than the limit of %d bytes", e.limit)
+}
+
+func readBody(body io.Reader, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if int64(len(data)) > limit {
+		return data[:limit], &tooLargeError{limit}
+	}
+	if err != nil {
+		return data, fmt.Errorf("read the answer: %w", err)
+	}
+	return data, nil
+}
+
+// logSend writes the one line about a send. resp is nil when there was no answer.
+func (c *connection) logSend(ctx context.Context, req *http.Request, resp *http.Response, began time.Time, err error) {
+	attrs := []slog.Attr{slog.String("method", req.Method), slog.String("path", req.URL.EscapedPath())}
+	if resp != nil {
+		attrs = append(attrs, slog.Int("status", resp.StatusCode),
+			slog.String("request_id", clean(resp.Header.Get("X-Request-Id"), maxExcerpt)))
+	}
+	attrs = append(attrs, slog.Duration("duration", time.Since(began)))
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	c.log.LogAttrs(ctx, slog.LevelDebug, "aura request", attrs...)
+}
+
+// sentTrace watches whether a request can have reached Aura.
+type sentTrace struct{ asked, got atomic.Bool }
+
+func (s *sentTrace) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn: func(string) { s.asked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { s.got.Store(true) },
+	}
+}
+
+// never reports whether a request that ended in err provably never left. A
+// transport that calls the trace hooks shows it by not having got a connection;
+// for any other one there are only the errors of making one. The later hook,
+// WroteHeaders, proves nothing: in HTTP/2 it comes after the fact.
+func (s *sentTrace) never(err error) bool {
+	if s.asked.Load() {
+		return !s.got.Load()
+	}
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Op == "dial" || op.Op == "proxyconnect"
+	}
+	return untrusted(err)
+}
+
+// untrusted reports whether the other side is not who it should be.
+func untrusted(err error) bool {
+	var cert *tls.CertificateVerificationError
+	return errors.As(err, &cert)
+}

@@ -1,0 +1,181 @@
+package auraclient
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+// class says what a request is for and so how much of the budget it may use.
+type class int
+
+const (
+	single class = iota // somebody waits for this one call
+	bulk
+	background
+	classes
+)
+
+const (
+	window     = time.Minute
+	longPause  = time.Minute      // nobody is made to wait longer than this for a pause
+	pauseLimit = 15 * time.Minute // a nonsense Retry-After must not switch the client off
+)
+
+// limiter allows at most perWindow sends in any window, by keeping the times of
+// the sends of the last one. A token bucket would allow twice that at its start,
+// or make a fleet read wait although the minute is free.
+type limiter struct {
+	perWindow int
+	turn      [classes]chan struct{} // held by the first in line; Go serves the others in order
+
+	mu          sync.Mutex
+	waiting     [classes]int
+	sends       []send // within the last window, oldest first
+	pausedUntil time.Time
+	paused      chan struct{} // closed when a pause begins
+}
+
+type send struct {
+	at    time.Time
+	class class
+}
+
+func newLimiter(perWindow int) *limiter {
+	l := &limiter{perWindow: perWindow, paused: make(chan struct{})}
+	for i := range l.turn {
+		l.turn[i] = make(chan struct{}, 1)
+	}
+	return l
+}
+
+// acquire waits until a request of the class may be sent and counts it as sent.
+// It returns a [*BudgetError] at once when that would be too late.
+func (l *limiter) acquire(ctx context.Context, c class) error {
+	wait, err := l.join(ctx, c)
+	defer l.leave(c)
+	if err != nil {
+		return err
+	}
+	select {
+	case l.turn[c] <- struct{}{}:
+		defer func() { <-l.turn[c] }()
+	case <-ctx.Done():
+		return interrupted(ctx)
+	}
+	for {
+		var paused <-chan struct{}
+		if wait, paused, err = l.take(ctx, c); wait <= 0 || err != nil {
+			return err
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-paused:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+func interrupted(ctx context.Context) error {
+	return fmt.Errorf("wait for the request budget: %w", ctx.Err())
+}
+
+// join stands in line, unless the line is too long already.
+func (l *limiter) join(ctx context.Context, c class) (time.Duration, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting[c]++
+	return l.estimate(ctx, c, l.waiting[c]-1)
+}
+
+func (l *limiter) leave(c class) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting[c]--
+}
+
+// take counts a send if there is room now, and else says when to look again.
+func (l *limiter) take(ctx context.Context, c class) (time.Duration, <-chan struct{}, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	wait, err := l.estimate(ctx, c, 0)
+	if err == nil && wait <= 0 {
+		l.sends = append(l.sends, send{time.Now(), c})
+	}
+	return wait, l.paused, err
+}
+
+// estimate says how long a request with so many others of its class ahead of it
+// will have to wait, and refuses what the caller cannot wait out.
+func (l *limiter) estimate(ctx context.Context, c class, ahead int) (time.Duration, error) {
+	if ctx.Err() != nil {
+		return 0, interrupted(ctx)
+	}
+	now := time.Now()
+	l.sends = slices.DeleteFunc(l.sends, func(s send) bool { return now.Sub(s.at) >= window })
+	pause := max(0, l.pausedUntil.Sub(now))
+	wait := max(pause, l.room(c, now, ahead).Sub(now))
+	deadline, limited := ctx.Deadline()
+	if limited && wait > 0 && now.Add(wait).After(deadline) || pause > longPause {
+		return 0, &BudgetError{Wait: wait, Paused: pause > 0}
+	}
+	return wait, nil
+}
+
+// room returns when the class has room for one more send after those ahead, if
+// nobody else came: each send has to be a window after the one that is its
+// class's limit before it.
+func (l *limiter) room(c class, now time.Time, ahead int) time.Time {
+	// Beside its own fifth, polling keeps out of the reserve as bulk reads do.
+	at := now
+	if c == background {
+		var own []time.Time
+		for _, s := range l.sends {
+			if s.class == background {
+				own = append(own, s.at)
+			}
+		}
+		at = after(own, max(1, l.perWindow/5), now, ahead)
+	}
+	limit := l.perWindow
+	if c != single {
+		limit = max(1, l.perWindow-l.perWindow/8)
+	}
+	all := make([]time.Time, len(l.sends), len(l.sends)+ahead+1)
+	for i, s := range l.sends {
+		all[i] = s.at
+	}
+	if t := after(all, limit, now, ahead); t.After(at) {
+		at = t
+	}
+	return at
+}
+
+// after continues the send times by ahead+1 sends and returns the last.
+func after(times []time.Time, limit int, now time.Time, ahead int) time.Time {
+	next := now
+	for range ahead + 1 {
+		if i := len(times) - limit; i >= 0 {
+			if t := times[i].Add(window); t.After(next) {
+				next = t
+			}
+		}
+		times = append(times, next)
+	}
+	return next
+}
+
+// pause keeps all requests back for a while, because Aura asked for it.
+func (l *limiter) pause(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if until := time.Now().Add(min(d, pauseLimit)); until.After(l.pausedUntil) {
+		l.pausedUntil = until
+		close(l.paused)
+		l.paused = make(chan struct{})
+	}
+}
