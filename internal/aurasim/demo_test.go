@@ -1,0 +1,79 @@
+package aurasim_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"aura-mcp/internal/aurasim"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDemoFleetLooksLikeACompanys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		advance(26 * 365 * 24 * time.Hour)
+		sim := newSim(t, aurasim.Options{State: aurasim.DemoState(time.Now()), Speed: 20})
+		c := newClient(t, sim)
+		for _, tenant := range c.must(200, "GET", "/tenants").list() {
+			rows := c.must(200, "GET", "/tenants/"+tenant["id"].(string)).data()["instance_configurations"].([]any)
+			if len(rows) < 60 || len(rows) > 120 {
+				t.Errorf("%s has %d configurations", tenant["name"], len(rows))
+			}
+		}
+		var instances []map[string]any
+		types, statuses, providers := map[any]int{}, map[any]int{}, map[any]int{}
+		for _, row := range c.must(200, "GET", "/instances").list() {
+			in := c.must(200, "GET", "/instances/"+row["id"].(string)).data()
+			instances = append(instances, in)
+			types[in["type"]]++
+			statuses[in["status"]]++
+			providers[in["cloud_provider"]]++
+		}
+		if len(instances) < 9 || len(types) < 5 || len(providers) != 3 || statuses["paused"] == 0 || statuses["loading failed"] == 0 {
+			t.Errorf("%d instances: %v %v %v", len(instances), types, statuses, providers)
+		}
+		for _, in := range instances {
+			if in["type"] == "free-db" {
+				continue
+			}
+			// What people pay for has an offer behind it: it could be resized and cloned.
+			body := creation(map[string]any{
+				"tenant_id": in["tenant_id"], "type": in["type"], "cloud_provider": in["cloud_provider"],
+				"region": in["region"], "memory": in["memory"], "storage": in["storage"],
+			})
+			c.must(202, "POST", "/instances", body)
+		}
+	})
+}
+
+func TestDemoFleetHasSnapshotsOfEveryKind(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	sim := newSim(t, aurasim.Options{State: aurasim.DemoState(now)})
+	kinds := map[string]int{}
+	for _, in := range sim.Instances() {
+		for _, snap := range sim.Snapshots(in.ID) {
+			kinds[fmt.Sprintf("%s %s %d %v", snap.Profile, snap.Status, len(snap.ID), snap.Exportable)]++
+			if snap.Timestamp.Before(in.CreatedAt) || snap.Timestamp.After(time.Now()) {
+				t.Errorf("%s: %+v", in.Name, snap)
+			}
+		}
+	}
+	for _, want := range []string{
+		"AdHoc Completed 36 true", "AdHoc Completed 26 true", "AdHoc Failed 36 false", "Scheduled Completed 20 true", "Scheduled Completed 20 false",
+	} {
+		if kinds[want] == 0 {
+			t.Errorf("no %q: %v", want, kinds)
+		}
+	}
+}
+
+func TestDemoStateIsTheSameEveryTime(t *testing.T) {
+	t.Parallel()
+	if diff := cmp.Diff(aurasim.DemoState(loadedAt()), aurasim.DemoState(loadedAt())); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,132 @@
+package aurasim
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+const (
+	maxBody     = 1 << 20
+	hugePadding = 10 << 20
+)
+
+// cut is where a connection breaks.
+type cut int
+
+const (
+	whole     cut = iota
+	cutBefore     // nothing was read
+	cutAfter      // nothing was answered
+	cutWithin     // half of the body was answered
+)
+
+// exchange is the fate of one request, the same whether it came through [Server.Transport] or a socket.
+type exchange struct {
+	answer
+	cut cut
+	err error // the request's context ended, or its body could not be read
+}
+
+func (s *Server) exchange(r *http.Request) exchange {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
+	if err != nil {
+		return exchange{err: err}
+	}
+	fault, entry := s.receive(r, body)
+	out := s.suffer(r, body, fault, entry)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if out.err == nil && out.cut == whole {
+		entry.Status = out.status
+	}
+	return out
+}
+
+func (s *Server) receive(r *http.Request, body []byte) (Fault, *Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	return s.faults.next(r.Method, r.URL.Path, now), s.log.add(r, body, now)
+}
+
+// suffer handles a request under a fault, the zero fault included.
+func (s *Server) suffer(r *http.Request, body []byte, f Fault, entry *Request) exchange {
+	if !f.After {
+		if err := f.wait(r.Context()); err != nil {
+			return exchange{err: err}
+		}
+	}
+	if f.Kind == CutBefore {
+		return exchange{cut: cutBefore}
+	}
+	var out exchange
+	if f.carriesOut() {
+		out.answer = s.carryOut(r, body, entry)
+	}
+	if f.After {
+		if err := f.wait(r.Context()); err != nil {
+			return exchange{err: err}
+		}
+	}
+	switch {
+	case f.replaces():
+		out.answer = f.answer()
+	case f.Kind == CutAfter, f.Kind == CutInBody && len(out.body) < 2:
+		out.cut = cutAfter
+	case f.Kind == CutInBody:
+		out.cut = cutWithin
+	case f.Kind == HugeBody:
+		out.body = append(bytes.Repeat([]byte(" "), hugePadding), out.body...) // in front, where no decoder can skip it
+	}
+	return out
+}
+
+func (s *Server) carryOut(r *http.Request, body []byte, entry *Request) answer {
+	if len(body) > maxBody {
+		return gateway(http.StatusRequestEntityTooLarge, "Request Entity Too Large").answer()
+	}
+	return s.handle(r, body, entry)
+}
+
+// ServeHTTP answers one request. Cut connections need a ResponseWriter that can be hijacked, as those of
+// [Server.Listen] can; any other gets 502 with no body instead.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	out := s.exchange(r)
+	switch {
+	case out.err != nil || out.cut == cutBefore || out.cut == cutAfter:
+		hangUp(w, nil)
+	case out.cut == cutWithin:
+		hangUp(w, &out.answer)
+	default:
+		for name, values := range out.headers() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(out.status)
+		w.Write(out.body) // an error means that the client is gone
+	}
+}
+
+// hangUp closes the connection, after half of an answer if there is one.
+func hangUp(w http.ResponseWriter, half *answer) {
+	conn, buf, err := http.NewResponseController(w).Hijack()
+	if errors.Is(err, http.ErrNotSupported) {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	if half == nil {
+		return
+	}
+	resp := http.Response{
+		StatusCode: half.status, ProtoMajor: 1, ProtoMinor: 1, Header: half.headers(),
+		Body: io.NopCloser(bytes.NewReader(half.body[:len(half.body)/2])), ContentLength: int64(len(half.body)),
+	}
+	resp.Write(buf) // complains that the body is too short, which is the point
+	buf.Flush()
+}

@@ -1,0 +1,53 @@
+package aurasim
+
+import (
+	"fmt"
+	"net/http"
+)
+
+func (s *Server) listTenants(c *call) (answer, error) {
+	out := []wireTenantSummary{}
+	for _, t := range s.store.tenants {
+		if c.who.sees(t.ID) {
+			out = append(out, wireTenantSummary{ID: t.ID, Name: t.Name})
+		}
+	}
+	return data(http.StatusOK, out), nil
+}
+
+func (s *Server) getTenant(c *call) (answer, error) {
+	t, err := s.tenant(c)
+	if err != nil {
+		return answer{}, err
+	}
+	out := wireTenant{ID: t.ID, Name: t.Name, Configurations: []wireConfiguration{}}
+	for _, row := range t.Configurations {
+		out.Configurations = append(out.Configurations, wireConfiguration(row))
+	}
+	return data(http.StatusOK, out), nil
+}
+
+func (s *Server) metricsIntegration(c *call) (answer, error) {
+	t, err := s.tenant(c)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, in := range s.store.all() {
+		if in.TenantID == t.ID && planOf(in.Type).metrics {
+			return data(http.StatusOK, wireEndpoint{Endpoint: fmt.Sprintf("%s/api/v1/%s/metrics", s.metricsURL, t.ID)}), nil
+		}
+	}
+	return answer{}, refuse(http.StatusBadRequest, "tenant-incapable-of-action",
+		"The project %s has no instances eligible for metrics integration", t.ID)
+}
+
+func (s *Server) tenant(c *call) (TenantState, error) {
+	t, ok := s.store.tenant(c.params["tenant"])
+	if !ok {
+		return TenantState{}, tenantNotFound()
+	}
+	if !c.who.sees(t.ID) {
+		return TenantState{}, unauthorized()
+	}
+	return t, nil
+}
