@@ -1,0 +1,117 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/client"
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/spf13/cobra"
+
+	"aura-mcp/internal/text"
+)
+
+func callCommand(p Process) *cobra.Command {
+	flags := &fleetFlags{set: map[string]string{}}
+	c := &cobra.Command{
+		Use:   "call TOOL [key=value …]",
+		Short: "Call one tool from the shell and print its answer as JSON",
+		Long: `call does from the shell what an assistant does: the same tools, the same checks, the same approvals. What needs an
+approval is asked at the terminal; where there is none (cron), it is refused.`,
+		Example: "  aura-mcp call list_instances status=paused\n  aura-mcp call create_snapshot instance=prod-orders wait_seconds=50",
+		Args:    usageArgs(cobra.MinimumNArgs(1)),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := p.setup(*flags)
+			if err != nil {
+				return err
+			}
+			return p.call(c.Context(), s, args[0], args[1:])
+		},
+	}
+	addFleetFlags(c.Flags(), flags)
+	return c
+}
+
+func (p Process) call(ctx context.Context, s *setup, tool string, pairs []string) error {
+	var asks client.ElicitationHandler
+	if terminal, err := p.Terminal(); err == nil {
+		if err := terminal.Close(); err != nil {
+			return fmt.Errorf("terminal: %w", err)
+		}
+		asks = terminalAsker{p.Terminal}
+	}
+	session, err := newSession(ctx, s.server, asks)
+	if err != nil {
+		return err
+	}
+	defer session.close()
+	schema, err := session.tool(ctx, tool)
+	if err != nil {
+		return err
+	}
+	arguments, err := parsePairs(pairs, schema)
+	if err != nil {
+		return usageError{err}
+	}
+	answer, err := session.call(ctx, tool, arguments, nil)
+	if err != nil {
+		return err
+	}
+	var pretty bytes.Buffer
+	if json.Indent(&pretty, []byte(answer), "", "  ") != nil {
+		pretty.Reset()
+		pretty.WriteString(answer)
+	}
+	_, err = fmt.Fprintln(p.Stdout, pretty.String())
+	return err
+}
+
+// tool returns the properties of a tool's arguments.
+func (s *session) tool(ctx context.Context, name string) (map[string]any, error) {
+	listed, err := s.client.ListTools(ctx, mcp.ListToolsRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("list the tools: %w", err)
+	}
+	var names []string
+	for _, t := range listed.Tools {
+		if t.Name == name {
+			return t.InputSchema.Properties, nil
+		}
+		names = append(names, t.Name)
+	}
+	slices.Sort(names)
+	problem := "there is no tool " + text.Quote(name)
+	if near := text.Nearest(name, names); len(near) > 0 {
+		problem += fmt.Sprintf("; did you mean %s?", near[0])
+	}
+	return nil, usageError{fmt.Errorf("%s\ntools: %s", problem, strings.Join(names, ", "))}
+}
+
+// parsePairs reads key=value by the type that the tool's schema gives the key. What does not parse is passed on as text: the
+// tool's own message about it is the better one.
+func parsePairs(pairs []string, properties map[string]any) (map[string]any, error) {
+	arguments := map[string]any{}
+	for _, pair := range pairs {
+		key, value, ok := strings.Cut(pair, "=")
+		if !ok {
+			return nil, fmt.Errorf("%s is no argument: write key=value", text.Quote(pair))
+		}
+		if _, twice := arguments[key]; twice {
+			return nil, fmt.Errorf("argument %s is given twice", text.Quote(key))
+		}
+		arguments[key] = value
+		property, _ := properties[key].(map[string]any)
+		if property["type"] == "string" || property == nil {
+			continue
+		}
+		var parsed any
+		if json.Unmarshal([]byte(value), &parsed) == nil {
+			arguments[key] = parsed
+		}
+	}
+	return arguments, nil
+}

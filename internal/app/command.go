@@ -1,0 +1,84 @@
+package app
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// rootCommand serves on stdio; everything else is a command below it.
+func rootCommand(p Process) *cobra.Command {
+	flags := &fleetFlags{set: map[string]string{}}
+	root := &cobra.Command{
+		Use:   "aura-mcp",
+		Short: "Run a fleet of Neo4j Aura databases through an AI assistant (MCP server)",
+		Long: `aura-mcp is an MCP server for Neo4j Aura. Without a command it speaks MCP on standard input and output: that is what
+an assistant's configuration launches. "aura-mcp demo" shows it at work without an account.`,
+		Args:              usageArgs(cobra.NoArgs),
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		RunE: func(c *cobra.Command, _ []string) error {
+			s, err := p.setup(*flags)
+			if err != nil {
+				return err
+			}
+			return serveStdio(c.Context(), s.server, p.Stdin, p.Stdout, s.log)
+		},
+	}
+	root.SetArgs(p.Args)
+	root.SetIn(p.Stdin)
+	root.SetOut(p.Stdout)
+	root.SetErr(p.Stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	addFleetFlags(root.Flags(), flags)
+	root.AddCommand(demoCommand(p), callCommand(p), simulateCommand(p), versionCommand())
+	return root
+}
+
+// usageArgs makes a wrong number of arguments a mistake of the command line.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
+		}
+		return nil
+	}
+}
+
+func addFleetFlags(fs *pflag.FlagSet, f *fleetFlags) {
+	fs.BoolVar(&f.demo, "demo", false, "use a simulated fleet: no account, no network")
+	fs.StringVar(&f.simState, "sim-state", "", "with --demo: load the simulated fleet from this JSON `file`")
+	fs.VarP(&settingFlag{set: f.set, key: "config"}, "config", "", "use this config `file` instead of the user's own")
+	for _, s := range settingFlags() {
+		flag := fs.VarPF(&settingFlag{set: f.set, key: s.Key}, s.Flag, "", s.Help)
+		if s.Default == "false" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+}
+
+// settingFlag keeps a flag's text for config to judge, with the other layers.
+type settingFlag struct {
+	set map[string]string
+	key string
+}
+
+func (f *settingFlag) String() string     { return "" }
+func (f *settingFlag) Type() string       { return "value" }
+func (f *settingFlag) Set(v string) error { f.set[f.key] = v; return nil }
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print version and protocol revisions", Args: usageArgs(cobra.NoArgs),
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(c.OutOrStdout(), "aura-mcp %s\n%s %s/%s\nMCP %s\n",
+				version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, strings.Join(mcp.ValidProtocolVersions, ", "))
+			return err
+		},
+	}
+}

@@ -1,0 +1,195 @@
+// Package app puts the program together: settings, client or simulator, gate, server, commands. It owns starting and
+// stopping and knows no business rule.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/mark3labs/mcp-go/server"
+
+	"aura-mcp/auraclient"
+	"aura-mcp/internal/aurasim"
+	"aura-mcp/internal/config"
+	"aura-mcp/internal/guard"
+	"aura-mcp/internal/op"
+	"aura-mcp/tools"
+)
+
+// Process is what the program gets from the system, so that tests can hand it another.
+type Process struct {
+	Args      []string // without the program's name
+	Environ   []string
+	ConfigDir string // the user's configuration directory; empty where there is none
+	Stdin     io.Reader
+	Stdout    io.Writer
+	Stderr    io.Writer
+	// Terminal opens the terminal the person sits at, which is neither standard input nor output of a program that a client
+	// launched. It fails where there is none.
+	Terminal func() (io.ReadWriteCloser, error)
+}
+
+// Exit codes.
+const (
+	ExitOK      = 0
+	ExitFailure = 1 // the call or the command failed
+	ExitUsage   = 2 // the command line or a setting is wrong
+)
+
+// usageError is a mistake in the command line or the settings, which trying again does not mend.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// Run executes one command line and returns the exit code.
+func Run(ctx context.Context, p Process) int {
+	err := rootCommand(p).ExecuteContext(ctx)
+	if err == nil {
+		return ExitOK
+	}
+	if message := err.Error(); message != "" {
+		fmt.Fprintf(p.Stderr, "aura-mcp: %s\n", message)
+	}
+	if _, usage := errors.AsType[usageError](err); usage {
+		return ExitUsage
+	}
+	return ExitFailure
+}
+
+// setup is what the commands that work on a fleet share.
+type setup struct {
+	config config.Config
+	demo   bool
+	log    *slog.Logger
+	server *server.MCPServer
+	sim    *aurasim.Server // the demo's
+}
+
+// flags of the commands that work on a fleet.
+type fleetFlags struct {
+	demo     bool
+	simState string
+	set      map[string]string // settings given as flags, by key
+}
+
+// demoSpeed makes minutes of Aura seconds of the demo.
+const demoSpeed = 20
+
+func (p Process) setup(f fleetFlags) (*setup, error) {
+	c, err := config.Load(config.Sources{Flags: f.set, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: os.ReadFile, Demo: f.demo})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	s := &setup{config: c, demo: f.demo, log: slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))}
+	for _, notice := range c.Notices {
+		s.log.Warn(notice)
+	}
+	if f.simState != "" && !f.demo {
+		return nil, usageError{errors.New("--sim-state goes with --demo or simulate only")}
+	}
+	connect, err := s.connector(f.simState)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	gate, err := guard.New(guard.Policy{ReadOnly: c.ReadOnly}, s.log)
+	if err != nil {
+		return nil, err
+	}
+	s.server, err = newServer(serverOptions{
+		Catalog: tools.New(connect).Catalog(), Gate: gate, Demo: s.demo, Log: s.log,
+		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
+	})
+	return s, err
+}
+
+// connector returns what makes the client at the first call. Settings that can be judged without the network are judged now.
+func (s *setup) connector(simState string) (func(context.Context) (*auraclient.Client, error), error) {
+	if s.demo {
+		sim, err := newSimulator(simState, aurasim.Options{Speed: demoSpeed})
+		if err != nil {
+			return nil, err
+		}
+		s.sim = sim
+		return s.client(aurasim.DemoClientID, aurasim.DemoClientSecret, "https://demo.invalid", "", sim.Transport())
+	}
+	id, secret := s.config.ClientID, s.config.ClientSecret
+	if !s.config.HasCredentials() {
+		id, secret = "none", "none" // to judge the addresses all the same
+	}
+	connect, err := s.client(id, secret, s.config.BaseURL, s.config.AuthURL, http.DefaultTransport)
+	if err != nil || s.config.HasCredentials() {
+		return connect, err
+	}
+	return func(context.Context) (*auraclient.Client, error) { return nil, errNoCredentials() }, nil
+}
+
+func (s *setup) client(id string, secret auraclient.Secret, baseURL, authURL string, transport http.RoundTripper) (func(context.Context) (*auraclient.Client, error), error) {
+	options := []auraclient.Option{
+		auraclient.WithBaseURL(baseURL), auraclient.WithTransport(transport), auraclient.WithLogger(s.log),
+		auraclient.WithUserAgent("aura-mcp/" + version()), auraclient.WithRateLimit(s.config.RequestsPerMinute),
+	}
+	if authURL != "" {
+		options = append(options, auraclient.WithAuthURL(authURL))
+	}
+	client, err := auraclient.New(id, secret, options...)
+	return func(context.Context) (*auraclient.Client, error) { return client, nil }, err
+}
+
+func errNoCredentials() error {
+	return &op.Error{
+		What: "there are no Aura credentials, so nothing can be read or changed",
+		Next: "tell the person to set AURA_CLIENT_ID and AURA_CLIENT_SECRET in the environment of this server (API keys are made in the Aura console under Account, API keys), or to start it with --demo to try it on a simulated fleet",
+	}
+}
+
+// newSimulator makes a simulator from a state file, or from the demo fleet where none is given.
+func newSimulator(stateFile string, o aurasim.Options) (*aurasim.Server, error) {
+	now := time.Now()
+	o.State = aurasim.DemoState(now)
+	if stateFile != "" {
+		f, err := os.Open(stateFile)
+		if err != nil {
+			return nil, fmt.Errorf("--sim-state: %w", err)
+		}
+		defer f.Close()
+		if o.State, err = aurasim.LoadState(f, now); err != nil {
+			return nil, fmt.Errorf("--sim-state %s: %w", stateFile, err)
+		}
+	}
+	return aurasim.New(o)
+}
+
+// version is the module's version, or the commit for a build from a checkout.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "devel-" + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return "devel"
+}
+
+// settingFlags are the flags that stand for settings, by the key they set.
+func settingFlags() []config.Setting {
+	var out []config.Setting
+	for _, s := range config.Settings() {
+		if s.Flag != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}

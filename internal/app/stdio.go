@@ -1,0 +1,184 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/server"
+)
+
+const (
+	// maxMessage bounds one message from the client. Arguments of our tools are a few kilobytes at most.
+	maxMessage = 1 << 20
+	// stdioWorkers is how many tool calls run side by side: calls that wait for a person or for Aura hold one each.
+	stdioWorkers = 64
+	// drainTime is how long calls may go on after the input has ended, so that a pipe that sends and closes gets its answers.
+	drainTime = 2 * time.Second
+)
+
+// serveStdio speaks MCP on in and out until in ends or ctx is cancelled. Running changes are finished first.
+func serveStdio(ctx context.Context, s *server.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
+	conversation := &conversation{open: map[string]int{}, out: out, quiet: make(chan struct{}, 1)}
+	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, ctx: ctx, log: log}
+	stdio := server.NewStdioServer(s)
+	server.WithWorkerPoolSize(stdioWorkers)(stdio)
+	stdio.SetErrorLogger(slog.NewLogLogger(log.Handler(), slog.LevelDebug))
+	if err := stdio.Listen(ctx, lines, conversation); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("serve on stdio: %w", err)
+	}
+	return nil
+}
+
+// messages hands complete, bounded lines to the library, which itself would take lines of any length.
+type messages struct {
+	in           *bufio.Reader
+	conversation *conversation
+	ctx          context.Context // of the server's run: Read has none of its own
+	log          *slog.Logger
+	rest         []byte
+}
+
+// Read gives the next message, whole or in parts. Where the input has ended it first waits for the answers still due.
+func (m *messages) Read(p []byte) (int, error) {
+	for len(m.rest) == 0 {
+		line, err := m.next()
+		if err != nil {
+			m.conversation.drain(m.ctx)
+			return 0, err
+		}
+		m.rest = line
+	}
+	n := copy(p, m.rest)
+	m.rest = m.rest[n:]
+	return n, nil
+}
+
+// next returns the next line that the library should see, with its newline; nil for one that was dealt with here.
+func (m *messages) next() ([]byte, error) {
+	line, tooLong, err := readLine(m.in)
+	if err != nil && (len(line) == 0 || !errors.Is(err, io.EOF)) {
+		return nil, err
+	}
+	if tooLong {
+		m.log.Warn("message refused: too large", "limit", maxMessage)
+		return nil, m.conversation.refuse(fmt.Sprintf("the message is larger than %d bytes", maxMessage))
+	}
+	if len(bytes.TrimSpace(line)) == 0 {
+		return nil, nil
+	}
+	return append(m.conversation.received(bytes.TrimRight(line, "\r\n")), '\n'), nil
+}
+
+// readLine reads up to a newline and keeps at most maxMessage bytes of it. The last line may end without one.
+func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(line)+len(part) <= maxMessage {
+			line = append(line, part...)
+		} else {
+			tooLong = true
+		}
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, tooLong, err
+		}
+	}
+}
+
+// conversation is the output, locked so that messages never mix, and the count of requests not yet answered.
+type conversation struct {
+	mu    sync.Mutex
+	out   io.Writer
+	open  map[string]int
+	quiet chan struct{} // told when nothing is open any more
+}
+
+// envelope is what tells requests, answers and notices apart.
+type envelope struct {
+	ID     json.RawMessage `json:"id"`
+	Method string          `json:"method"`
+	Error  json.RawMessage `json:"error"`
+	Result json.RawMessage `json:"result"`
+}
+
+func (e envelope) hasID() bool { return len(e.ID) > 0 && string(e.ID) != "null" }
+
+// received notes a request. An error with which the client answers a question of ours gets an empty result beside it: when
+// the question has timed out meanwhile, the library would take the error for a request and answer it under an ID that may be
+// one of the client's own; with a result it is recognised as an answer, and as an error where it is still waited for.
+func (c *conversation) received(line []byte) []byte {
+	var e envelope
+	if json.Unmarshal(line, &e) != nil || !e.hasID() {
+		return line
+	}
+	if e.Method != "" {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.open[string(e.ID)]++
+		return line
+	}
+	if e.Error == nil || e.Result != nil {
+		return line
+	}
+	end := bytes.LastIndexByte(line, '}')
+	return append(line[:end:end], `,"result":{}}`...)
+}
+
+// Write sends one or more whole messages.
+func (c *conversation) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var e envelope
+	if json.Unmarshal(p, &e) == nil && e.Method == "" && e.hasID() {
+		if c.open[string(e.ID)]--; c.open[string(e.ID)] <= 0 {
+			delete(c.open, string(e.ID))
+		}
+		if len(c.open) == 0 {
+			select {
+			case c.quiet <- struct{}{}:
+			default:
+			}
+		}
+	}
+	return c.out.Write(p)
+}
+
+// refuse answers a message whose ID is not known.
+func (c *conversation) refuse(why string) error {
+	b, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": nil, "error": map[string]any{"code": -32600, "message": why}})
+	if err != nil {
+		return fmt.Errorf("refuse a message: %w", err)
+	}
+	if _, err := c.Write(append(b, '\n')); err != nil {
+		return fmt.Errorf("refuse a message: %w", err)
+	}
+	return nil
+}
+
+// drain waits until every request has its answer, for a while.
+func (c *conversation) drain(ctx context.Context) {
+	timer := time.NewTimer(drainTime)
+	defer timer.Stop()
+	for {
+		c.mu.Lock()
+		left := len(c.open)
+		c.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		select {
+		case <-c.quiet:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

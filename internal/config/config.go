@@ -1,0 +1,166 @@
+// Package config reads the settings: flag over environment over config file. It only reads what it is handed, never the
+// process or the working directory, and it refuses what it does not understand: a misspelt safety setting that is ignored
+// is worse than none.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"aura-mcp/auraclient"
+)
+
+// Config is the settings in force.
+type Config struct {
+	ClientID          string
+	ClientSecret      auraclient.Secret
+	BaseURL           string
+	AuthURL           string // empty: the base URL's own
+	RequestsPerMinute int
+	ReadOnly          bool
+	LogLevel          slog.Level
+	// Notices are things that the person should know and that stop nothing, such as a setting without effect.
+	Notices []string
+}
+
+// HasCredentials reports whether there is an account to work with.
+func (c Config) HasCredentials() bool { return c.ClientID != "" }
+
+// Sources is where settings come from.
+type Sources struct {
+	Flags    map[string]string // by key, only those given
+	Environ  []string          // as os.Environ gives it
+	Dir      string            // the user's configuration directory; empty where there is none
+	ReadFile func(name string) ([]byte, error)
+	// Demo leaves credentials and addresses of the environment and the file aside: the demo talks to nobody.
+	Demo bool
+}
+
+// FileName is where the config file is looked for in the user's configuration directory, with forward slashes.
+const FileName = "aura-mcp/config.toml"
+
+// value is a setting as one layer gives it.
+type value struct {
+	text   string
+	origin string // for messages: where the person finds it
+}
+
+type layer map[string]value
+
+// Load reads all layers and applies the rules between them. Its error names the setting, where it stands and what is allowed.
+func Load(s Sources) (Config, error) {
+	flags := layer{}
+	for key, text := range s.Flags {
+		flags[key] = value{text, "--" + strings.ReplaceAll(key, "_", "-")}
+	}
+	env, err := environment(s.Environ)
+	if err != nil {
+		return Config{}, err
+	}
+	file, err := s.file(flags, env)
+	if err != nil {
+		return Config{}, err
+	}
+	for _, l := range []layer{flags, env, file} {
+		if err := l.check(); err != nil {
+			return Config{}, err
+		}
+	}
+	if s.Demo {
+		return demo(flags, env, file)
+	}
+	return merge(flags, env, file)
+}
+
+// merge joins the layers. Two rules protect a person from an environment that is not their own, such as a repository's
+// .mcp.json: stored credentials go only to the addresses stored with them, and stored policy can only be tightened.
+func merge(flags, env, file layer) (Config, error) {
+	credentials, err := credentialLayer(env, file)
+	if err != nil {
+		return Config{}, err
+	}
+	all := overlay(flags, env, file)
+	if stored := file["client_id"]; credentials["client_id"] == stored && stored.text != "" {
+		for _, key := range []string{"base_url", "auth_url"} {
+			if all[key] != file[key] {
+				return Config{}, fmt.Errorf("%s (%s) would send the credentials stored in %s to another address: set AURA_CLIENT_ID and AURA_CLIENT_SECRET together with it, or store %s in the file",
+					key, all[key].origin, stored.origin, key)
+			}
+		}
+	}
+	c := settle(all)
+	c.ClientID, c.ClientSecret = credentials["client_id"].text, auraclient.Secret(credentials["client_secret"].text)
+	if file["read_only"].text == "true" && !c.ReadOnly {
+		c.ReadOnly = true
+		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s says read_only = true, which can only be tightened", all["read_only"].origin, file["read_only"].origin))
+	}
+	return c, nil
+}
+
+// demo keeps what does not name an account.
+func demo(flags, env, file layer) (Config, error) {
+	all := overlay(flags, env, file)
+	ignored := []string{}
+	for _, key := range []string{"client_id", "client_secret", "base_url", "auth_url"} {
+		v, given := all[key]
+		if !given {
+			continue
+		}
+		if _, flag := flags[key]; flag {
+			return Config{}, fmt.Errorf("%s does not go with the demo, which talks to its own simulator: leave out one of the two", v.origin)
+		}
+		ignored = append(ignored, v.origin)
+		delete(all, key)
+	}
+	c := settle(all)
+	if len(ignored) > 0 {
+		c.Notices = append(c.Notices, "the demo ignores "+strings.Join(ignored, ", "))
+	}
+	return c, nil
+}
+
+// credentialLayer picks the layer that brings the credentials: both halves from one place, so that an ID of one account never
+// meets the secret of another.
+func credentialLayer(env, file layer) (layer, error) {
+	for _, l := range []layer{env, file} {
+		id, secret := l["client_id"], l["client_secret"]
+		switch {
+		case id.text != "" && secret.text != "":
+			return l, nil
+		case id.text != "":
+			return nil, fmt.Errorf("%s is set, but the client secret is not: set both in the same place", id.origin)
+		case secret.text != "":
+			return nil, fmt.Errorf("%s is set, but the client ID is not: set both in the same place", secret.origin)
+		}
+	}
+	return layer{}, nil
+}
+
+func overlay(layers ...layer) layer {
+	all := layer{}
+	for _, l := range layers { // the first that has it wins
+		for key, v := range l {
+			if _, has := all[key]; !has {
+				all[key] = v
+			}
+		}
+	}
+	return all
+}
+
+// check reports the first values that no setting allows, all of them at once.
+func (l layer) check() error {
+	var problems []error
+	for _, s := range Settings() {
+		v, given := l[s.Key]
+		if !given {
+			continue
+		}
+		if err := s.allows(v.text); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", v.origin, err))
+		}
+	}
+	return errors.Join(problems...)
+}

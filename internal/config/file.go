@@ -1,0 +1,108 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"aura-mcp/internal/text"
+)
+
+// configKey names the config file itself, among the flags and in the environment.
+const (
+	configKey      = "config"
+	configVariable = envPrefix + "CONFIG"
+)
+
+// file reads the config file: the one named by flag or environment, which must exist, else the user's own, if there is one.
+func (s Sources) file(flags, env layer) (layer, error) {
+	named := overlay(flags, env)[configKey]
+	name := named.text
+	if name == "" {
+		if s.Dir == "" {
+			return layer{}, nil
+		}
+		name = filepath.Join(s.Dir, filepath.FromSlash(FileName))
+	}
+	content, err := s.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && named.text == "":
+		return layer{}, nil
+	case err != nil:
+		return nil, fmt.Errorf("config file: %w", err)
+	}
+	return parse(name, string(content))
+}
+
+func parse(name, content string) (layer, error) {
+	var raw map[string]any
+	if _, err := toml.Decode(content, &raw); err != nil {
+		if at, ok := errors.AsType[toml.ParseError](err); ok {
+			return nil, fmt.Errorf("%s:%d: %s", name, at.Position.Line, at.Message)
+		}
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	known := []string{}
+	for _, s := range Settings() {
+		known = append(known, s.Key)
+	}
+	l := layer{}
+	var problems []error
+	for key, v := range raw {
+		origin := fmt.Sprintf("%s:%d", name, lineOf(content, key))
+		if !slices.Contains(known, key) {
+			problems = append(problems, fmt.Errorf("%s: there is no setting %s%s", origin, text.Quote(key), suggestion(key, known)))
+			continue
+		}
+		words, err := scalar(key, v)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", origin, err))
+			continue
+		}
+		l[key] = value{words, origin}
+	}
+	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return l, errors.Join(problems...)
+}
+
+// scalar keeps TOML's types apart: read_only = "true" in quotes is a mistake and is called one.
+func scalar(key string, v any) (string, error) {
+	var wants string
+	switch key {
+	case "read_only":
+		if b, ok := v.(bool); ok {
+			return fmt.Sprint(b), nil
+		}
+		wants = "true or false, without quotes"
+	case "requests_per_minute":
+		if n, ok := v.(int64); ok {
+			return fmt.Sprint(n), nil
+		}
+		wants = "a whole number, without quotes"
+	default:
+		if s, ok := v.(string); ok {
+			return s, nil
+		}
+		wants = "text in quotes"
+	}
+	return "", fmt.Errorf("%s must be %s", key, wants)
+}
+
+// lineOf finds the line of a key of the top level. The TOML library knows it but does not tell for keys that decode well.
+func lineOf(content, key string) int {
+	for n, line := range strings.Split(content, "\n") {
+		line = strings.TrimLeft(line, " \t[")
+		for _, spelling := range []string{key, `"` + key + `"`, "'" + key + "'"} {
+			rest, found := strings.CutPrefix(line, spelling)
+			if found && (rest == "" || strings.ContainsAny(rest[:1], " \t=.]")) {
+				return n + 1
+			}
+		}
+	}
+	return 1
+}

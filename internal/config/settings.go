@@ -1,0 +1,138 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"aura-mcp/auraclient"
+	"aura-mcp/internal/text"
+)
+
+// envPrefix and a setting's key in capitals make its variable.
+const envPrefix = "AURA_MCP_"
+
+// Setting is one setting, as the docs show it.
+type Setting struct {
+	Key     string
+	Env     []string // the variables that set it, the usual one first
+	Flag    string   // empty: no flag, because a command line can be read by every process of the machine
+	Default string
+	Help    string
+	allowed func(string) error
+}
+
+// Settings is every setting, in the order of the docs.
+func Settings() []Setting {
+	return []Setting{
+		{Key: "client_id", Env: []string{"AURA_CLIENT_ID", "NEO4J_AURA_CLIENT_ID"}, Help: "client ID of an Aura API key", allowed: filled},
+		{Key: "client_secret", Env: []string{"AURA_CLIENT_SECRET", "NEO4J_AURA_CLIENT_SECRET"}, Help: "its secret", allowed: filled},
+		{Key: "base_url", Env: []string{"AURA_BASE_URL"}, Flag: "base-url", Default: auraclient.DefaultBaseURL, Help: "address of the Aura API, with or without /v1", allowed: address},
+		{Key: "auth_url", Env: []string{"AURA_AUTH_URL"}, Flag: "auth-url", Default: "the base URL's host + /oauth/token", Help: "address of the token endpoint", allowed: address},
+		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", allowed: oneOf("true", "false")},
+		{Key: "requests_per_minute", Env: []string{envPrefix + "REQUESTS_PER_MINUTE"}, Default: "120", Help: "most requests to Aura in any 60 s; 25 for trial accounts", allowed: between(1, 1000)},
+		{Key: "log_level", Env: []string{envPrefix + "LOG_LEVEL"}, Flag: "log-level", Default: "info", Help: "what is logged on standard error", allowed: oneOf("debug", "info", "warn", "error")},
+	}
+}
+
+func (s Setting) allows(text string) error {
+	if err := s.allowed(text); err != nil {
+		return fmt.Errorf("%s %w", s.Key, err)
+	}
+	return nil
+}
+
+func filled(v string) error {
+	if strings.TrimSpace(v) == "" {
+		return fmt.Errorf("is empty: set it or leave it out")
+	}
+	return nil
+}
+
+func address(v string) error {
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("is %s; allowed: an address such as %s", text.Quote(v), auraclient.DefaultBaseURL)
+	}
+	return nil
+}
+
+func oneOf(values ...string) func(string) error {
+	return func(v string) error {
+		if slices.Contains(values, v) {
+			return nil
+		}
+		return fmt.Errorf("is %s; allowed: %s", text.Quote(v), strings.Join(values, ", "))
+	}
+}
+
+func between(low, high int) func(string) error {
+	return func(v string) error {
+		if n, err := strconv.Atoi(v); err == nil && n >= low && n <= high {
+			return nil
+		}
+		return fmt.Errorf("is %s; allowed: a whole number from %d to %d", text.Quote(v), low, high)
+	}
+}
+
+// settle turns checked values into a Config, defaults included.
+func settle(all layer) Config {
+	c := Config{BaseURL: auraclient.DefaultBaseURL, RequestsPerMinute: 120, AuthURL: all["auth_url"].text}
+	if v, given := all["base_url"]; given {
+		c.BaseURL = v.text
+	}
+	if n, err := strconv.Atoi(all["requests_per_minute"].text); err == nil {
+		c.RequestsPerMinute = n
+	}
+	c.ReadOnly = all["read_only"].text == "true"
+	if v, given := all["log_level"]; given {
+		_ = c.LogLevel.UnmarshalText([]byte(v.text)) // checked before
+	} else {
+		c.LogLevel = slog.LevelInfo
+	}
+	return c
+}
+
+// environment picks our variables. An unknown one with our prefix is an error, since it is most likely a misspelt setting.
+func environment(environ []string) (layer, error) {
+	given := map[string]string{}
+	for _, e := range environ {
+		if name, v, ok := strings.Cut(e, "="); ok && v != "" {
+			given[name] = v
+		}
+	}
+	env := layer{}
+	known := []string{configVariable}
+	for _, s := range Settings() {
+		known = append(known, s.Env...)
+		for _, name := range s.Env {
+			v, set := given[name]
+			if !set {
+				continue
+			}
+			if other, twice := env[s.Key]; twice && other.text != v {
+				return nil, fmt.Errorf("%s and %s are both set, to different values: unset one", strings.TrimPrefix(other.origin, "environment "), name)
+			}
+			env[s.Key] = value{v, "environment " + name}
+		}
+	}
+	for name := range given {
+		if strings.HasPrefix(name, envPrefix) && !slices.Contains(known, name) {
+			return nil, fmt.Errorf("environment %s: there is no such setting%s", name, suggestion(name, known))
+		}
+	}
+	if v, set := given[configVariable]; set {
+		env[configKey] = value{v, "environment " + configVariable}
+	}
+	return env, nil
+}
+
+func suggestion(given string, known []string) string {
+	if near := text.Nearest(given, known); len(near) > 0 {
+		return fmt.Sprintf("; did you mean %s?", near[0])
+	}
+	return "; known: " + strings.Join(known, ", ")
+}

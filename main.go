@@ -1,0 +1,32 @@
+// Command aura-mcp runs a fleet of Neo4j Aura databases through an AI assistant. See README.md.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"aura-mcp/internal/app"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	configDir, err := os.UserConfigDir()
+	if err != nil {
+		configDir = "" // no home: no config file, which is fine
+	}
+	return app.Run(ctx, app.Process{
+		Args:      os.Args[1:],
+		Environ:   os.Environ(),
+		ConfigDir: configDir,
+		Stdin:     os.Stdin,
+		Stdout:    os.Stdout,
+		Stderr:    os.Stderr,
+		Terminal:  openTerminal,
+	})
+}

@@ -1,0 +1,85 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"aura-mcp/auraclient"
+	"aura-mcp/internal/op"
+	"aura-mcp/internal/text"
+)
+
+// usuallyTakes is our experience, not a promise of Aura's.
+var usuallyTakes = map[auraclient.Status]string{
+	auraclient.StatusCreating:    "2 to 5 minutes",
+	auraclient.StatusDestroying:  "1 to 5 minutes",
+	auraclient.StatusPausing:     "1 to 5 minutes",
+	auraclient.StatusResuming:    "1 to 5 minutes",
+	auraclient.StatusUpdating:    "a few minutes",
+	auraclient.StatusResizing:    "a few minutes",
+	auraclient.StatusRestoring:   "a few minutes, more for much data",
+	auraclient.StatusOverwriting: "a few minutes, more for much data",
+	auraclient.StatusLoading:     "a few minutes, more for much data",
+	auraclient.StatusUpgrading:   "a few minutes",
+}
+
+func usual(i *auraclient.Instance) string {
+	if i == nil || !i.Status.Transitional() {
+		return ""
+	}
+	if t, ok := usuallyTakes[i.Status]; ok {
+		return t
+	}
+	return "a few minutes"
+}
+
+// await waits up to limit for a status, or until the instance is gone. Not reached in time is no error: the answer says what
+// was seen last. fresh says that a change was accepted just now, so that the old status may still show.
+func (f *Fleet) await(ctx context.Context, call op.Call, aura *auraclient.Client, id, want string, limit time.Duration, fresh bool) (last *auraclient.Instance, reached bool, err error) {
+	if limit <= 0 {
+		return f.glance(ctx, aura, id, want, fresh)
+	}
+	ctx, cancel := call.Patience(ctx, limit)
+	defer cancel()
+	begun := time.Now()
+	wait := auraclient.InstanceWait{
+		For: []auraclient.Status{auraclient.Status(want)}, Gone: want == statusDeleted, Accepted: fresh,
+		OnUpdate: func(i auraclient.Instance) {
+			call.Progress(time.Since(begun).Seconds(), limit.Seconds(), fmt.Sprintf("%s is %s", text.Quote(i.Name), i.Status))
+		},
+	}
+	if wait.Gone {
+		wait.For = nil
+	}
+	last, err = aura.Instances.Wait(ctx, id, wait)
+	if last != nil {
+		f.remember(*last)
+	}
+	stopped, waited := errors.AsType[*auraclient.WaitError](err)
+	switch {
+	case err == nil && wait.Gone:
+		return nil, true, nil
+	case err == nil:
+		return last, true, nil
+	case waited && stopped.Gone:
+		return nil, false, &op.Error{What: fmt.Sprintf("the instance %s is gone: it was deleted meanwhile", id), Next: "tell the person; list_instances shows what there is"}
+	case waited:
+		return last, false, nil
+	}
+	return last, false, err
+}
+
+// glance looks once. A status from before a change that was accepted just now does not count as its outcome.
+func (f *Fleet) glance(ctx context.Context, aura *auraclient.Client, id, want string, fresh bool) (*auraclient.Instance, bool, error) {
+	i, err := aura.Instances.Get(ctx, id)
+	switch {
+	case auraclient.IsGone(err) && want == statusDeleted:
+		return nil, true, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("read the instance %s: %w", id, err)
+	}
+	f.remember(*i)
+	return i, string(i.Status) == want && !fresh, nil
+}

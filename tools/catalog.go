@@ -1,0 +1,59 @@
+// Package tools is the catalogue of operations on a fleet of Aura databases. Each family has a file of its own with its
+// table on top and the handlers below in the same order. Handlers take and return plain structs: what a call needs before
+// it may run is the guard's business, and how it travels is the server's.
+package tools
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"aura-mcp/auraclient"
+	"aura-mcp/internal/op"
+)
+
+// Toolsets of the catalogue.
+const (
+	toolsetInstances = "instances"
+	toolsetSnapshots = "snapshots"
+	toolsetTenants   = "tenants"
+)
+
+// Fleet is what the tools work on: one Aura account, seen through its client, and what is remembered of it between calls.
+type Fleet struct {
+	connect func(context.Context) (*auraclient.Client, error)
+
+	mu      sync.Mutex
+	aura    *auraclient.Client
+	details map[string]seen
+	started map[string]time.Time // by instance: when this process last began a change
+}
+
+// New makes a fleet. connect is called at the first use and again until it succeeds, so that a server without credentials can
+// still start, list its tools and say what is missing.
+func New(connect func(context.Context) (*auraclient.Client, error)) *Fleet {
+	return &Fleet{connect: connect, details: map[string]seen{}, started: map[string]time.Time{}}
+}
+
+// Catalog is every operation, each with its errors put into words.
+func (f *Fleet) Catalog() []op.Operation {
+	all := slices.Concat(f.instanceOps(), f.snapshotOps(), f.tenantOps())
+	for i, o := range all {
+		all[i] = o.Explaining(explain)
+	}
+	return all
+}
+
+func (f *Fleet) client(ctx context.Context) (*auraclient.Client, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.aura == nil {
+		aura, err := f.connect(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f.aura = aura
+	}
+	return f.aura, nil
+}

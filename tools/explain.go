@@ -1,0 +1,122 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"aura-mcp/auraclient"
+	"aura-mcp/internal/op"
+	"aura-mcp/internal/text"
+)
+
+// explain puts an error of the client into words for a model: what happened, why, what to do next. It decides by status and
+// reason, never by Aura's message text, which it only quotes.
+func explain(err error) error {
+	if _, told := errors.AsType[*op.Error](err); told || err == nil {
+		return err
+	}
+	out := &op.Error{What: err.Error(), Err: err}
+	if e, ok := auraclient.AsError(err); ok {
+		out.RequestID = e.RequestID
+		out.Unchanged = e.Method != http.MethodGet && e.Status < http.StatusInternalServerError
+		out.What, out.Next = aboutAnswer(e)
+	}
+	if auraclient.OutcomeUnknown(err) {
+		out.Unchanged = false
+		out.What = "it is not known whether Aura carried this out: the request was sent, and " + cause(err)
+		out.Next = "do not repeat it yet: look with get_instance (or list_snapshots) whether it has happened, and tell the person"
+		return out
+	}
+	if budget, ok := errors.AsType[*auraclient.BudgetError](err); ok {
+		out.What = "the request budget towards Aura is used up for the moment"
+		out.Next = "call again in " + seconds(budget.Wait)
+	}
+	if sending, ok := errors.AsType[*auraclient.TransportError](err); ok {
+		out.What = fmt.Sprintf("Aura could not be reached (%v)", sending.Err)
+		out.Next = "call again in a minute; if it stays so, tell the person to check the network"
+		out.Unchanged = sending.Method != http.MethodGet && !sending.MaybeSent
+	}
+	if argument, ok := errors.AsType[*auraclient.ArgumentError](err); ok {
+		out.What = argument.Error()
+		out.Unchanged = true
+	}
+	if out.Next == "" && errors.Is(err, context.DeadlineExceeded) {
+		out.What, out.Next = "Aura did not answer in time", "call again"
+	}
+	return out
+}
+
+func cause(err error) string {
+	if e, ok := auraclient.AsError(err); ok && e.Status >= http.StatusInternalServerError {
+		return fmt.Sprintf("Aura answered %d", e.Status)
+	}
+	if _, ok := errors.AsType[*auraclient.TransportError](err); ok {
+		return "the connection broke before the answer was there"
+	}
+	return "the answer could not be read"
+}
+
+// aboutAnswer says what an error answer means and what to do.
+func aboutAnswer(e *auraclient.Error) (what, next string) {
+	said := saying(e)
+	if strings.HasSuffix(e.Path, "/oauth/token") && e.Status < http.StatusInternalServerError && e.Status != http.StatusTooManyRequests {
+		return "Aura refused the client ID and secret" + said,
+			"tell the person to check both; new ones are made in the Aura console under Account, API keys"
+	}
+	switch {
+	case e.Status == http.StatusUnauthorized:
+		return "Aura did not accept the access token, and a new one did not help" + said,
+			"tell the person: the API key may have been deleted in the Aura console"
+	case e.Status == http.StatusForbidden:
+		return "these credentials are not allowed to do this" + said,
+			"tell the person: the role of the API key's owner in this tenant decides what it may do"
+	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
+		return "Aura does not know it, or no longer" + said, "call list_instances to see what there is"
+	case e.Status == http.StatusConflict:
+		return "the database is busy with another operation" + said,
+			"call wait_for_instance and try again then; most operations take 1 to 5 minutes"
+	case e.Status == http.StatusPaymentRequired || e.Status == http.StatusMethodNotAllowed:
+		return "the account's limit for this is reached" + said, "tell the person; limits and billing are in the Aura console"
+	case e.Status == 420: // Aura's own use of an unassigned code
+		return "this kind of database does not support it" + said, "call get_instance to see its type"
+	case e.Status == http.StatusTooManyRequests:
+		return "Aura limits the number of requests" + said, "call again in " + seconds(max(e.RetryAfter, time.Second))
+	case e.Status >= http.StatusInternalServerError:
+		return fmt.Sprintf("Aura failed with %d%s", e.Status, said), "call again in a minute; if it stays so, give Aura's support the request ID"
+	case e.Status >= http.StatusMultipleChoices && e.Status < http.StatusBadRequest:
+		return "Aura's answer pointed elsewhere" + said, "tell the person to check the base URL setting"
+	}
+	return fmt.Sprintf("Aura refused the request with %d%s", e.Status, said), "check the arguments against what Aura says"
+}
+
+// saying quotes Aura's own words, as somebody else's.
+func saying(e *auraclient.Error) string {
+	message := e.Message
+	if message == "" {
+		message = e.Body
+	}
+	var said string
+	if message != "" {
+		said = "; it says " + text.Quote(message)
+	}
+	if e.Reason != "" {
+		said += " (reason " + text.Quote(e.Reason) + ")"
+	}
+	if e.Field != "" {
+		said += " about the field " + text.Quote(e.Field)
+	}
+	return said
+}
+
+func seconds(d time.Duration) string {
+	s := int(math.Ceil(d.Seconds()))
+	if s == 1 {
+		return "1 second"
+	}
+	return fmt.Sprintf("%d seconds", s)
+}

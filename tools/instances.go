@@ -1,0 +1,172 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"aura-mcp/auraclient"
+	"aura-mcp/internal/op"
+	"aura-mcp/internal/text"
+)
+
+func (f *Fleet) instanceOps() []op.Operation {
+	pause, resume := f.pausing(), f.resuming()
+	return []op.Operation{
+		op.Reads(op.Spec{
+			Name: "list_instances", Title: "List databases", Toolset: toolsetInstances, Idempotent: true,
+			Description: "Lists the Aura databases (instances) with status, type, size and place, and counts them. Answers \"which are paused?\" or \"what do we run?\". For one database in detail use get_instance.",
+		}, f.listInstances),
+		op.Reads(op.Spec{
+			Name: "get_instance", Title: "Look at a database", Toolset: toolsetInstances, Idempotent: true,
+			Description: "Shows one database in detail, read just now: status, type, memory, storage, place, connection URL, options. Not its health or the data inside.",
+		}, f.getInstance),
+		op.Acts(op.Spec{
+			Name: "pause_instance", Title: "Pause a database", Toolset: toolsetInstances, Idempotent: true, Effects: op.Disruptive,
+			Description: "Pauses a running database: nobody can use it until resume_instance. Its data is kept. A person is asked to approve. Not for free databases.",
+		}, pause.plan, pause.run),
+		op.Acts(op.Spec{
+			Name: "resume_instance", Title: "Resume a database", Toolset: toolsetInstances, Idempotent: true, Effects: op.Billable,
+			Description: "Starts a paused database again; it is billed as running from then on. A person is asked to approve.",
+		}, resume.plan, resume.run),
+		op.Reads(op.Spec{
+			Name: "wait_for_instance", Title: "Wait for a database", Toolset: toolsetInstances, Idempotent: true,
+			Description: "Waits up to 50 seconds until a database has a status (default running) and says whether it got there. Use it after starting a change or on \"busy\"; when it is not there yet, tell the person rather than calling it again and again.",
+		}, f.waitForInstance),
+	}
+}
+
+type listInstancesIn struct {
+	Name     string `json:"name,omitempty" jsonschema:"only names like this: a pattern with *, or a part of the name"`
+	Tenant   string `json:"tenant,omitempty" jsonschema:"only this tenant (called project in the console), by name or ID"`
+	Status   string `json:"status,omitempty" jsonschema:"only this status, such as running or paused"`
+	Type     string `json:"type,omitempty" jsonschema:"only this type, such as business-critical"`
+	Provider string `json:"provider,omitempty" jsonschema:"only this cloud provider" enum:"aws,azure,gcp"`
+	Region   string `json:"region,omitempty" jsonschema:"only this region"`
+}
+
+func (f *Fleet) listInstances(ctx context.Context, call op.Call, in listInstancesIn) (InstanceList, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return InstanceList{}, err
+	}
+	var tenantID string
+	if in.Tenant != "" {
+		tenant, err := f.findTenant(ctx, aura, in.Tenant, loosely)
+		if err != nil {
+			return InstanceList{}, err
+		}
+		tenantID = tenant.ID
+	}
+	names, err := tenantNames(ctx, aura)
+	if err != nil {
+		return InstanceList{}, err
+	}
+	all, err := aura.Instances.List(ctx, tenantID)
+	if err != nil {
+		return InstanceList{}, fmt.Errorf("list the instances: %w", err)
+	}
+	all = slicesMatching(all, in)
+	read, err := f.readAll(ctx, aura, call, all)
+	if err != nil {
+		return InstanceList{}, err
+	}
+	return newInstanceList(read, names, in), nil
+}
+
+type instanceIn struct {
+	Instance string `json:"instance" jsonschema:"ID or name of the database"`
+}
+
+func (f *Fleet) getInstance(ctx context.Context, _ op.Call, in instanceIn) (InstanceDetails, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return InstanceDetails{}, err
+	}
+	i, tenant, err := f.look(ctx, aura, in.Instance, loosely)
+	if err != nil {
+		return InstanceDetails{}, err
+	}
+	return newInstanceDetails(f.remember(*i), tenant), nil
+}
+
+// look finds an instance and reads its details and its tenant's name anew.
+func (f *Fleet) look(ctx context.Context, aura *auraclient.Client, given string, same match) (*auraclient.Instance, TenantRef, error) {
+	found, err := f.find(ctx, aura, given, same)
+	if err != nil {
+		return nil, TenantRef{}, err
+	}
+	i, err := aura.Instances.Get(ctx, found.ID)
+	if err != nil {
+		return nil, TenantRef{}, fmt.Errorf("read the instance %s: %w", found.ID, err)
+	}
+	if i.TenantID == "" {
+		i.TenantID = found.TenantID
+	}
+	names, err := tenantNames(ctx, aura)
+	if err != nil {
+		return nil, TenantRef{}, err
+	}
+	return i, TenantRef{ID: i.TenantID, Name: names[i.TenantID]}, nil
+}
+
+type waitForInstanceIn struct {
+	Instance    string `json:"instance" jsonschema:"ID or name of the database"`
+	Status      string `json:"status,omitempty" jsonschema:"the status to wait for; default running; deleted: until it is gone"`
+	WaitSeconds *int   `json:"wait_seconds,omitempty" jsonschema:"how long to wait at most; default 45" min:"0" max:"50"`
+}
+
+// Waited is the outcome of waiting for an instance.
+type Waited struct {
+	Reached       bool   `json:"reached" jsonschema:"whether the status asked for was reached"`
+	Status        string `json:"status" jsonschema:"the status last seen; deleted when it is gone"`
+	InstanceID    string `json:"instance_id"`
+	Name          string `json:"name"`
+	WaitedSeconds int    `json:"waited_seconds"`
+	UsuallyTakes  string `json:"usually_takes,omitempty"`
+	Next          string `json:"next,omitempty"`
+}
+
+const statusDeleted = "deleted"
+
+func (f *Fleet) waitForInstance(ctx context.Context, call op.Call, in waitForInstanceIn) (Waited, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return Waited{}, err
+	}
+	found, err := f.find(ctx, aura, in.Instance, loosely)
+	if err != nil {
+		return Waited{}, err
+	}
+	want, limit := in.Status, 45*time.Second
+	if want == "" {
+		want = string(auraclient.StatusRunning)
+	}
+	if in.WaitSeconds != nil {
+		limit = time.Duration(*in.WaitSeconds) * time.Second
+	}
+	begun := time.Now()
+	last, reached, err := f.await(ctx, call, aura, found.ID, want, limit, f.justStarted(found.ID))
+	if err != nil {
+		return Waited{}, err
+	}
+	out := Waited{Reached: reached, Status: want, InstanceID: found.ID, Name: found.Name, WaitedSeconds: int(time.Since(begun).Seconds())}
+	if last != nil {
+		out.Status = shown(string(last.Status))
+	}
+	if !reached {
+		out.UsuallyTakes = usual(last)
+		out.Next = nextAfterWait(found.Name, out.Status, want, last)
+	}
+	return out, nil
+}
+
+func nextAfterWait(name, status, want string, last *auraclient.Instance) string {
+	switch {
+	case last != nil && last.Status.Failed():
+		return fmt.Sprintf("%s has failed and will not become %s by itself: tell the person; restoring a snapshot or the Aura console may help", text.Quote(name), want)
+	case last != nil && last.Status.Transitional():
+		return fmt.Sprintf("%s is still %s: tell the person and look again in a few minutes, rather than waiting in a loop", text.Quote(name), status)
+	}
+	return fmt.Sprintf("%s is %s and nothing is under way, so it will not become %s by itself", text.Quote(name), status, want)
+}

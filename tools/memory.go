@@ -1,0 +1,63 @@
+package tools
+
+import (
+	"time"
+
+	"aura-mcp/auraclient"
+)
+
+const (
+	freshFor             = 60 * time.Second // how long the list shows details as once read
+	freshWhileChangingBy = 5 * time.Second
+	// graceAfterStart is how long Aura may go on showing the old status of a change that it has accepted.
+	graceAfterStart = 30 * time.Second
+)
+
+// seen is an instance's details and when they were read.
+type seen struct {
+	instance auraclient.Instance
+	at       time.Time
+}
+
+// recall returns details fresh enough for a list. Whoever is about to change something reads anew.
+func (f *Fleet) recall(id string) (seen, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s, ok := f.details[id]
+	limit := freshFor
+	if s.instance.Status.Transitional() {
+		limit = freshWhileChangingBy
+	}
+	if !ok || time.Since(s.at) >= limit {
+		return seen{}, false
+	}
+	return s, true
+}
+
+func (f *Fleet) remember(i auraclient.Instance) seen {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := seen{instance: i, at: time.Now()}
+	f.details[i.ID] = s
+	return s
+}
+
+// touch notes that a change was started: what was known of the instance is no longer true.
+func (f *Fleet) touch(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.details, id)
+	f.started[id] = time.Now()
+}
+
+// justStarted reports whether a change of ours on the instance is so young that Aura may still show the status from before.
+func (f *Fleet) justStarted(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at, ok := f.started[id]
+	if ok && time.Since(at) >= graceAfterStart {
+		delete(f.started, id)
+		return false
+	}
+	return ok
+}
