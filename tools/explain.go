@@ -42,7 +42,7 @@ func explain(err error) error {
 		out.Unchanged = sending.Method != http.MethodGet && !sending.MaybeSent
 	}
 	if argument, ok := errors.AsType[*auraclient.ArgumentError](err); ok {
-		out.What = argument.Error()
+		out.What, out.Next = argument.Error(), "check it against what a list tool shows, and call again"
 		out.Unchanged = true
 	}
 	if out.Next == "" && errors.Is(err, context.DeadlineExceeded) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,6 +83,12 @@ func (s *session) tool(ctx context.Context, name string) (map[string]any, error)
 			return t.InputSchema.Properties, nil
 		}
 		names = append(names, t.Name)
+	}
+	// One that is not offered may be hidden by a rule. The server then answers a call with that rule and nothing else.
+	if _, err := s.call(ctx, name, nil, nil); err != nil {
+		if rule, ok := errors.AsType[toolError](err); ok {
+			return nil, rule
+		}
 	}
 	slices.Sort(names)
 	problem := "there is no tool " + text.Quote(name)

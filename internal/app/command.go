@@ -8,6 +8,8 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"aura-mcp/internal/text"
 )
 
 // rootCommand serves on stdio; everything else is a command below it.
@@ -34,7 +36,9 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 	root.SetIn(p.Stdin)
 	root.SetOut(p.Stdout)
 	root.SetErr(p.Stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
+	})
 	addFleetFlags(root.Flags(), flags)
 	root.AddCommand(demoCommand(p), callCommand(p), simulateCommand(p), versionCommand())
 	return root
@@ -43,10 +47,21 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 // usageArgs makes a wrong number of arguments a mistake of the command line.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if err := check(c, args); err != nil {
-			return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
+		err := check(c, args)
+		if err == nil {
+			return nil
 		}
-		return nil
+		hint := fmt.Sprintf("see %s --help", c.CommandPath())
+		var names []string
+		for _, below := range c.Commands() {
+			names = append(names, below.Name())
+		}
+		if len(args) > 0 {
+			if near := text.Nearest(args[0], names); len(near) > 0 {
+				hint = fmt.Sprintf("did you mean %s? %s", near[0], hint)
+			}
+		}
+		return usageError{fmt.Errorf("%w; %s", err, hint)}
 	}
 }
 

@@ -106,7 +106,7 @@ func TestNothingGuardedRunsWithoutAnApproval(t *testing.T) {
 func TestApprovedOnceRunsOnce(t *testing.T) {
 	t.Parallel()
 	for era, version := range map[string]string{"2025-06-18": legacy, "2026-07-28": modern} {
-		for typed, name := range map[string]string{"yes": "pause_instance", " YES ": "resume_instance", "precious": "destroy_thing"} {
+		for typed, name := range map[string]string{"yes": "pause_instance", "YES": "resume_instance", "precious": "destroy_thing"} {
 			t.Run(era+" "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {

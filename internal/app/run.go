@@ -50,7 +50,7 @@ func (e usageError) Unwrap() error { return e.error }
 
 // Run executes one command line and returns the exit code.
 func Run(ctx context.Context, p Process) int {
-	err := rootCommand(p).ExecuteContext(ctx)
+	err := rootCommand(p).ExecuteContext(ctx) //nolint:contextcheck // cobra hands the context to each command
 	if err == nil {
 		return ExitOK
 	}
@@ -89,7 +89,7 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 	}
 	s := &setup{config: c, demo: f.demo, log: slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))}
 	for _, notice := range c.Notices {
-		s.log.Warn(notice)
+		s.log.Warn("setting without effect", "notice", notice)
 	}
 	if f.simState != "" && !f.demo {
 		return nil, usageError{errors.New("--sim-state goes with --demo or simulate only")}

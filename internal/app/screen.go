@@ -52,16 +52,16 @@ func (s screen) table(header []string, rows [][]string, paint func(column int, c
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	print := func(row []string, paint func(int, string) string) {
+	row := func(cells []string, paint func(int, string) string) {
 		var b strings.Builder
-		for i, cell := range row {
+		for i, cell := range cells {
 			b.WriteString("  " + paint(i, cell) + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
 		}
 		s.line("%s", strings.TrimRight(b.String(), " "))
 	}
-	print(header, func(_ int, cell string) string { return s.paint(dim, cell) })
-	for _, row := range rows {
-		print(row, paint)
+	row(header, func(_ int, cell string) string { return s.paint(dim, cell) })
+	for _, cells := range rows {
+		row(cells, paint)
 	}
 }
 

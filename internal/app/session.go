@@ -51,7 +51,12 @@ func (s *session) notified(n mcp.JSONRPCNotification) {
 	}
 }
 
-// call calls a tool and returns its text. An error result comes back as an error with that text.
+// toolError is what a tool says in an error result.
+type toolError string
+
+func (e toolError) Error() string { return string(e) }
+
+// call calls a tool and returns its text. An error result comes back as a [toolError] with that text.
 func (s *session) call(ctx context.Context, tool string, arguments map[string]any, progress func(string)) (string, error) {
 	s.notify = progress
 	request := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool, Arguments: arguments}}
@@ -69,7 +74,7 @@ func (s *session) call(ctx context.Context, tool string, arguments map[string]an
 		}
 	}
 	if result.IsError {
-		return "", errors.New(strings.Join(texts, "\n"))
+		return "", toolError(strings.Join(texts, "\n"))
 	}
 	return strings.Join(texts, "\n"), nil
 }

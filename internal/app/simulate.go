@@ -26,14 +26,13 @@ variables that it prints. Its state lives in memory and is gone when it ends.`,
 			if err != nil {
 				return usageError{fmt.Errorf("--listen: %w", err)}
 			}
-			defer l.Close()
 			fmt.Fprintf(p.Stdout, "The simulated Aura API listens on %s. Nothing here is real. Stop it with Ctrl-C.\n\nexport AURA_BASE_URL=%s\nexport AURA_AUTH_URL=%s/oauth/token\n",
 				l.URL(), l.URL(), l.URL())
 			if state == "" {
 				fmt.Fprintf(p.Stdout, "export AURA_CLIENT_ID=%s\nexport AURA_CLIENT_SECRET=%s\n", aurasim.DemoClientID, aurasim.DemoClientSecret)
 			}
 			<-c.Context().Done()
-			return nil
+			return l.Close()
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8474", "`address` to listen on; port 0 picks a free one")

@@ -27,7 +27,7 @@ const (
 // serveStdio speaks MCP on in and out until in ends or ctx is cancelled. Running changes are finished first.
 func serveStdio(ctx context.Context, s *server.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
 	conversation := &conversation{open: map[string]int{}, out: out, quiet: make(chan struct{}, 1)}
-	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, ctx: ctx, log: log}
+	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log}
 	stdio := server.NewStdioServer(s)
 	server.WithWorkerPoolSize(stdioWorkers)(stdio)
 	stdio.SetErrorLogger(slog.NewLogLogger(log.Handler(), slog.LevelDebug))
@@ -41,7 +41,7 @@ func serveStdio(ctx context.Context, s *server.MCPServer, in io.Reader, out io.W
 type messages struct {
 	in           *bufio.Reader
 	conversation *conversation
-	ctx          context.Context // of the server's run: Read has none of its own
+	stop         <-chan struct{} // closed when the server has to end
 	log          *slog.Logger
 	rest         []byte
 }
@@ -51,7 +51,7 @@ func (m *messages) Read(p []byte) (int, error) {
 	for len(m.rest) == 0 {
 		line, err := m.next()
 		if err != nil {
-			m.conversation.drain(m.ctx)
+			m.conversation.drain(m.stop)
 			return 0, err
 		}
 		m.rest = line
@@ -163,7 +163,7 @@ func (c *conversation) refuse(why string) error {
 }
 
 // drain waits until every request has its answer, for a while.
-func (c *conversation) drain(ctx context.Context) {
+func (c *conversation) drain(stop <-chan struct{}) {
 	timer := time.NewTimer(drainTime)
 	defer timer.Stop()
 	for {
@@ -177,7 +177,7 @@ func (c *conversation) drain(ctx context.Context) {
 		case <-c.quiet:
 		case <-timer.C:
 			return
-		case <-ctx.Done():
+		case <-stop:
 			return
 		}
 	}
