@@ -7,7 +7,6 @@ package guard
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -25,25 +24,8 @@ const (
 	// planTime is how long a plan can be approved where the client asks and calls again (2026-07-28).
 	planTime = 5 * time.Minute
 	// runTime bounds a running change, which nothing else may cut off.
-	runTime = 60 * time.Second
+	runTime = 90 * time.Second
 )
-
-// Policy is what the person who set the server up allows.
-type Policy struct {
-	ReadOnly bool
-}
-
-// refusal says which rule forbids the operation, or nil.
-func (p Policy) refusal(s op.Spec) error {
-	if p.ReadOnly && s.Effects != op.Read {
-		return &op.Error{
-			What:      fmt.Sprintf("%s is not available: this server is read-only (setting read_only), so it only looks", s.Name),
-			Next:      "tell the person; they can do it in the Aura console",
-			Unchanged: true,
-		}
-	}
-	return nil
-}
 
 // Gate stands in front of every operation. Make one with [New].
 type Gate struct {
@@ -80,7 +62,10 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 
 	// An answer that came along is used up before anything else, so that it serves once however the rest goes.
 	answer := g.answered(ctx, request)
-	plan, err := r.Plan(ctx)
+	if answer != nil && !answer.plan.fits(r) {
+		answer = nil // it was about something else
+	}
+	plan, err := g.planned(ctx, r, answer)
 	if err != nil {
 		return op.Failure(err)
 	}
@@ -90,6 +75,19 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	return g.guarded(ctx, r, call, plan, answer)
 }
 
+// planned reads what the request would do now. Where a person has answered already, this is the last look before it runs:
+// while they read, the world went on. Of an approved bulk the handler looks at each target on its own.
+func (g *Gate) planned(ctx context.Context, r op.Request, answer *answer) (op.Plan, error) {
+	if answer != nil && answer.plan.approved.Bulk {
+		return answer.plan.approved, nil
+	}
+	plan, err := r.Plan(ctx)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	return g.policy.apply(plan), nil
+}
+
 // guarded runs a plan once a person has approved exactly it.
 func (g *Gate) guarded(ctx context.Context, r op.Request, call op.Call, plan op.Plan, answer *answer) *mcp.CallToolResult {
 	way, err := wayToAsk(ctx)
@@ -97,7 +95,7 @@ func (g *Gate) guarded(ctx context.Context, r op.Request, call op.Call, plan op.
 		g.decided(r, plan, "refused: no way to ask")
 		return op.Failure(cannotAsk(r, plan))
 	}
-	if way == waySealed && (answer == nil || !answer.plan.fits(r)) {
+	if way == waySealed && answer == nil {
 		return g.askByRetry(r, plan)
 	}
 	if way == wayRequest {
@@ -105,11 +103,9 @@ func (g *Gate) guarded(ctx context.Context, r op.Request, call op.Call, plan op.
 			g.decided(r, plan, "not approved")
 			return op.Failure(err)
 		}
-		fresh, err := r.Plan(ctx) // while the person read, the world went on
-		if err != nil {
+		if plan, err = g.planned(ctx, r, answer); err != nil {
 			return op.Failure(err)
 		}
-		plan = fresh
 	}
 	if err := answer.verdict(); err != nil {
 		g.decided(r, plan, "not approved")

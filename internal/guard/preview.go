@@ -19,6 +19,9 @@ func Preview(plan op.Plan) string {
 	if plan.Source != nil {
 		b.WriteString("\nfrom " + describe(*plan.Source))
 	}
+	for _, s := range plan.Skipped {
+		b.WriteString("\nleft alone: " + describe(s.Resource) + ": " + s.Reason)
+	}
 	fmt.Fprintf(&b, "\neffect: %s", meaning(plan.Effects))
 	for _, f := range plan.Facts {
 		fmt.Fprintf(&b, "\n%s: %s", f.Label, f.Value)

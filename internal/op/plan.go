@@ -19,12 +19,25 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
+// Skip is a resource that was named and is left alone.
+type Skip struct {
+	Resource
+	Reason string
+}
+
 // Plan is what a request would do, made from the live state: the thing a person decides on.
 type Plan struct {
 	// Effects of these arguments on these targets; a plan with nothing left to do has none and needs nobody's approval.
 	Effects Effects
 	Targets []Resource
 	Source  *Resource
+	// Bulk says that the targets are independent of each other: one that has changed by the time its turn comes is left out
+	// by the handler, which reads each again, and the others go on.
+	Bulk bool
+	// Skipped are resources that were named and are left alone, each for its reason.
+	Skipped []Skip
+	// Rename is the name that the target gets, where that is part of the plan: policies go by names.
+	Rename string
 	// Headline is one sentence in the imperative, such as `Pause the database "prod".`
 	Headline string
 	// Facts are what a person needs to decide: what happens, what is lost, what it costs, whether it can be undone.
