@@ -239,3 +239,6 @@ func jsonBody(t *testing.T, body string) map[string]any {
 func instanceJSON(status auraclient.Status) string {
 	return fmt.Sprintf(`{"data":{"id":"2f49c2b3","name":"Production","status":%q}}`, status)
 }
+
+// pass lets time go by in a bubble.
+func pass(d time.Duration) { <-time.After(d) }

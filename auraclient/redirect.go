@@ -21,9 +21,11 @@ func (c *connection) redirected(next handler) handler {
 			if err != nil || !isRedirect(a.status) {
 				return a, err
 			}
-			to, err := r.url.Parse(a.header.Get("Location"))
-			if err != nil {
-				to = &url.URL{}
+			to := &url.URL{}
+			if location := a.header.Get("Location"); location != "" {
+				if u, err := r.url.Parse(location); err == nil {
+					to = u
+				}
 			}
 			if hops == maxRedirects || r.method != http.MethodGet || !sameHost(r.url, to) {
 				return nil, redirectError(a, to, hops)
