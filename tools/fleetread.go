@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -75,10 +74,7 @@ func like(pattern, name string) bool {
 	if !strings.Contains(pattern, "*") {
 		return strings.Contains(name, pattern)
 	}
-	// A * in path.Match stops at slashes, which names may have; only * is special here.
-	escaped := strings.NewReplacer(`\`, `\\`, "[", `\[`, "?", `\?`, "/", "\x00").Replace(pattern)
-	ok, err := path.Match(escaped, strings.ReplaceAll(name, "/", "\x00"))
-	return err == nil && ok
+	return glob(pattern, name)
 }
 
 // matches reports whether the details fit the filters. What could not be read is kept, so that it is not taken for absent.

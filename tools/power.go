@@ -3,7 +3,8 @@ package tools
 import (
 	"context"
 	"fmt"
-	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"aura-mcp/auraclient"
@@ -50,56 +51,78 @@ func (f *Fleet) resuming() power {
 	}
 }
 
-type changeInstanceIn struct {
-	Instance    string `json:"instance" jsonschema:"ID or exact name of the database"`
-	WaitSeconds int    `json:"wait_seconds,omitempty" jsonschema:"how long to wait for the outcome; default 0: do not wait" min:"0" max:"50"`
+type powerIn struct {
+	targetsIn
+	WaitSeconds int `json:"wait_seconds,omitempty" jsonschema:"how long to wait for the outcome; default 0: do not wait" min:"0" max:"50"`
 }
 
-// InstanceChange is how far a change of an instance has come.
+// InstanceChange is how far a change of one or several instances has come.
 type InstanceChange struct {
-	State        op.State `json:"state" enum:"accepted,done,approval_pending,in_progress"`
-	Message      string   `json:"message"`
-	InstanceID   string   `json:"instance_id"`
-	Name         string   `json:"name"`
-	Status       string   `json:"status" jsonschema:"as last read"`
-	UsuallyTakes string   `json:"usually_takes,omitempty"`
-	Next         string   `json:"next,omitempty"`
+	State        op.State    `json:"state" enum:"accepted,done,approval_pending,in_progress"`
+	Message      string      `json:"message"`
+	InstanceID   string      `json:"instance_id,omitempty"`
+	Name         string      `json:"name,omitempty"`
+	Status       string      `json:"status,omitempty" jsonschema:"as last read"`
+	UsuallyTakes string      `json:"usually_takes,omitempty"`
+	Next         string      `json:"next,omitempty"`
+	Results      []ChangeRow `json:"results,omitempty" jsonschema:"of several: what became of each"`
 }
 
-func (p power) plan(ctx context.Context, in changeInstanceIn) (op.Plan, error) {
+func (p power) plan(ctx context.Context, in powerIn) (op.Plan, error) {
 	aura, err := p.fleet.client(ctx)
 	if err != nil {
 		return op.Plan{}, err
 	}
-	i, tenant, err := p.fleet.look(ctx, aura, in.Instance, exactly)
+	targets, bulk, err := p.fleet.targets(ctx, aura, in.targetsIn)
 	if err != nil {
 		return op.Plan{}, err
 	}
-	plan := op.Plan{
-		Headline: fmt.Sprintf("%s the database %s.", p.verb, text.Quote(i.Name)),
-		Targets:  []op.Resource{resource(i, tenant)},
-		Facts:    p.facts,
+	plan := op.Plan{Bulk: bulk, Facts: p.facts}
+	for _, t := range targets {
+		done, err := p.check(t.instance)
+		switch {
+		case err != nil && !bulk:
+			return op.Plan{}, err
+		case err != nil:
+			plan.Skipped = append(plan.Skipped, op.Skip{Resource: t.resource(), Reason: err.What})
+		case done && bulk:
+			plan.Skipped = append(plan.Skipped, op.Skip{Resource: t.resource(), Reason: fmt.Sprintf("it is %s already", t.instance.Status)})
+		default:
+			plan.Targets = append(plan.Targets, t.resource())
+			if !done {
+				plan.Effects = p.effects
+			}
+		}
 	}
+	plan.Headline = headline(p.verb, plan.Targets)
+	return plan, nil
+}
+
+// check says whether there is anything left to do, or why it cannot be done.
+func (p power) check(i *auraclient.Instance) (done bool, _ *op.Error) {
 	switch {
 	case i.Type == auraclient.TypeFree:
-		return op.Plan{}, &op.Error{
+		return false, &op.Error{
 			What:      fmt.Sprintf("%s is a free database: the API can neither pause nor resume it; Aura pauses it by itself after 3 days without use", text.Quote(i.Name)),
 			Next:      "tell the person; a paused free database is resumed in the Aura console",
 			Unchanged: true,
 		}
-	case slices.Contains([]auraclient.Status{p.via, p.to}, i.Status):
-		return plan, nil // nothing left to do, so nobody needs to approve it
+	case i.Status == p.via || i.Status == p.to:
+		return true, nil // nothing left to do, so nobody needs to approve it
 	case i.Status != p.from:
-		return op.Plan{}, notNow(i, p.from)
+		return false, notNow(i, p.from)
 	}
-	plan.Effects = p.effects
-	return plan, nil
+	return false, nil
 }
 
-func (p power) run(ctx context.Context, call op.Call, in changeInstanceIn, plan op.Plan) (InstanceChange, error) {
+func (p power) run(ctx context.Context, call op.Call, in powerIn, plan op.Plan) (InstanceChange, error) {
 	aura, err := p.fleet.client(ctx)
 	if err != nil {
 		return InstanceChange{}, err
+	}
+	limit := time.Duration(in.WaitSeconds) * time.Second
+	if plan.Bulk {
+		return p.runAll(ctx, call, aura, plan, limit), nil
 	}
 	target := plan.Targets[0]
 	out := InstanceChange{State: op.Done, InstanceID: target.ID, Name: target.Name, Status: target.Status}
@@ -109,47 +132,93 @@ func (p power) run(ctx context.Context, call op.Call, in changeInstanceIn, plan 
 	}
 	sent := target.Status == string(p.from)
 	if sent {
-		p.fleet.touch(target.ID)
-		answered, err := p.send(ctx, aura, target.ID)
-		if err != nil {
-			return InstanceChange{}, fmt.Errorf("%s the instance %s: %w", p.verb, target.ID, err)
+		if out.Status, err = p.start(ctx, aura, target.ID); err != nil {
+			return InstanceChange{}, err
 		}
-		out.Status = string(answered.Status)
 	}
 	out.State, out.UsuallyTakes = op.Accepted, usuallyTakes[p.via]
 	out.Message = fmt.Sprintf("Aura accepted it; %s is not %s yet", text.Quote(target.Name), p.to)
 	out.Next = fmt.Sprintf("call wait_for_instance with status %s before you say that it is done", p.to)
-	if in.WaitSeconds > 0 {
-		p.settle(ctx, call, aura, time.Duration(in.WaitSeconds)*time.Second, sent, &out)
+	if limit > 0 {
+		p.fleet.settle(ctx, call, aura, string(p.to), limit, sent, &out)
 	}
 	return out, nil
 }
 
+// start sends the change and returns the status that Aura answered with, which is a hint at most.
+func (p power) start(ctx context.Context, aura *auraclient.Client, id string) (string, error) {
+	p.fleet.touch(id)
+	answered, err := p.send(ctx, aura, id)
+	if err != nil {
+		return "", fmt.Errorf("%s the instance %s: %w", strings.ToLower(p.verb), id, err)
+	}
+	return shown(string(answered.Status)), nil
+}
+
+func (p power) runAll(ctx context.Context, call op.Call, aura *auraclient.Client, plan op.Plan, limit time.Duration) InstanceChange {
+	rows := p.fleet.each(ctx, aura, plan, func(t op.Resource) (ChangeRow, error) {
+		status, err := p.start(ctx, aura, t.ID)
+		return ChangeRow{Outcome: outcomeAccepted, Status: status}, err
+	})
+	if limit > 0 {
+		p.fleet.awaitRows(ctx, call, aura, rows, string(p.to), limit)
+	}
+	out := InstanceChange{Results: rows}
+	out.Message, out.State = tally(rows)
+	if out.State == op.Accepted {
+		out.UsuallyTakes = usuallyTakes[p.via]
+		out.Next = "call list_instances in some minutes before you say that it is done"
+	}
+	return out
+}
+
+// awaitRows waits for all accepted rows together.
+func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Client, rows []ChangeRow, want string, limit time.Duration) {
+	quiet := call
+	quiet.Progress = func(float64, float64, string) {} // many waits at once would contradict each other
+	var group sync.WaitGroup
+	for n := range rows {
+		if rows[n].Outcome != outcomeAccepted {
+			continue
+		}
+		group.Go(func() {
+			last, reached, _ := f.await(ctx, quiet, aura, rows[n].InstanceID, want, limit, true)
+			if last != nil {
+				rows[n].Status = shown(string(last.Status))
+			}
+			if reached {
+				rows[n].Outcome = outcomeDone
+			}
+		})
+	}
+	group.Wait()
+}
+
 // settle waits for the outcome of an accepted change and tells it. A wait that breaks off is no failure of the change.
-func (p power) settle(ctx context.Context, call op.Call, aura *auraclient.Client, limit time.Duration, sent bool, out *InstanceChange) {
-	last, reached, err := p.fleet.await(ctx, call, aura, out.InstanceID, string(p.to), limit, sent)
+func (f *Fleet) settle(ctx context.Context, call op.Call, aura *auraclient.Client, want string, limit time.Duration, sent bool, out *InstanceChange) {
+	last, reached, err := f.await(ctx, call, aura, out.InstanceID, want, limit, sent)
 	if last != nil {
 		out.Status = shown(string(last.Status))
 	}
 	switch {
 	case reached:
-		out.State, out.UsuallyTakes, out.Next = op.Done, "", ""
-		out.Message = fmt.Sprintf("%s is %s", text.Quote(out.Name), p.to)
+		out.State, out.UsuallyTakes, out.Next, out.Status = op.Done, "", "", want
+		out.Message = fmt.Sprintf("%s is %s", text.Quote(out.Name), want)
 	case err != nil || (last != nil && last.Status.Failed()):
 		out.UsuallyTakes = ""
-		out.Message = fmt.Sprintf("Aura accepted it, but whether %s became %s is not known", text.Quote(out.Name), p.to)
+		out.Message = fmt.Sprintf("Aura accepted it, but whether %s became %s is not known", text.Quote(out.Name), want)
 		out.Next = "call get_instance to see how it stands"
 	}
 }
 
 // notNow is the refusal of a change that the instance's status does not allow.
-func notNow(i *auraclient.Instance, need auraclient.Status) error {
+func notNow(i *auraclient.Instance, need auraclient.Status) *op.Error {
 	e := &op.Error{
 		What:      fmt.Sprintf("%s is %s; this works only while it is %s", text.Quote(i.Name), shown(string(i.Status)), need),
 		Next:      "tell the person",
 		Unchanged: true,
 	}
-	if i.Status.Transitional() {
+	if i.Status.Transitional() && i.Status != statusDeleted {
 		e.What = fmt.Sprintf("%s is busy (%s, which usually takes %s)", text.Quote(i.Name), shown(string(i.Status)), usual(i))
 		e.Next = "call wait_for_instance, then call this again"
 	}
