@@ -174,6 +174,9 @@ func (s *store) takeSlots(in *instance, from, until, now time.Time) {
 	if oldest := now.Add(-rule.keep); from.Before(oldest) {
 		from = oldest
 	}
+	if until.After(now) { // a state may say that something happened in the future
+		until = now
+	}
 	offset, fullHour := slot(in.ID)
 	at := from.Add(-offset).Truncate(rule.every).Add(offset)
 	taken := false

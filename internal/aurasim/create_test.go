@@ -185,6 +185,12 @@ func TestAKeyInUseCanBeUsedAgain(t *testing.T) {
 	}
 }
 
+func TestVectorNeedsFourGigabytesAndNotMore(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newSim(t, aurasim.Options{}))
+	c.must(202, "POST", "/instances", creation(map[string]any{"vector_optimized": true, "memory": "4GB"}))
+}
+
 func TestASeedDecidesIDsAndPasswords(t *testing.T) {
 	t.Parallel()
 	create := func(seed uint64) (id, password, requestID string) {

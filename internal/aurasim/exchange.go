@@ -105,7 +105,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.Header()[name] = values
 		}
 		w.WriteHeader(out.status)
-		w.Write(out.body) // an error means that the client is gone
+		_, _ = w.Write(out.body) // an error means that the client is gone
 	}
 }
 
@@ -127,6 +127,6 @@ func hangUp(w http.ResponseWriter, half *answer) {
 		StatusCode: half.status, ProtoMajor: 1, ProtoMinor: 1, Header: half.headers(),
 		Body: io.NopCloser(bytes.NewReader(half.body[:len(half.body)/2])), ContentLength: int64(len(half.body)),
 	}
-	resp.Write(buf) // complains that the body is too short, which is the point
-	buf.Flush()
+	_ = resp.Write(buf) // complains that the body is too short, which is the point
+	_ = buf.Flush()
 }

@@ -65,8 +65,9 @@ func TestFaults(t *testing.T) {
 				if over == "a socket" {
 					c = overSocket(t, sim)
 				}
-				tt.fault.Method, tt.fault.Path = "POST", "/v1/instances"
-				sim.Fail(tt.fault)
+				fault := tt.fault
+				fault.Method, fault.Path = "POST", "/v1/instances"
+				sim.Fail(fault)
 				c.must(200, "GET", "/instances") // does not match
 				got := c.try(c.request("POST", "/instances", creation(nil)))
 
@@ -80,7 +81,7 @@ func TestFaults(t *testing.T) {
 				if last := requests[len(requests)-1]; last.Method != "POST" || last.Status != tt.logged || last.Body == "" {
 					t.Errorf("log: %+v", last)
 				}
-				if tt.fault.Kind == aurasim.HugeBody && (len(got.body) < 10<<20 || !json.Valid([]byte(got.body))) {
+				if fault.Kind == aurasim.HugeBody && (len(got.body) < 10<<20 || !json.Valid([]byte(got.body))) {
 					t.Errorf("%d bytes", len(got.body))
 				}
 				if sim.PendingFaults() != 0 {
@@ -339,6 +340,16 @@ func TestPresets(t *testing.T) {
 				t.Error("the same seed gives another sequence")
 			}
 		})
+	}
+}
+
+func TestPresetsSpareTheTokenEndpoint(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newSim(t, aurasim.Options{Faults: aurasim.Chaos}))
+	for range 200 {
+		if got := c.login(aurasim.DemoClientID, aurasim.DemoClientSecret); got.status != 200 {
+			t.Fatal(got.status, got.body)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func (s *Server) Listen(addr string) (*Listener, error) {
 	}
 	go func() {
 		defer close(l.served)
-		l.server.Serve(ln) // its error is always that it was closed, or that the socket broke: nothing to do about
+		_ = l.server.Serve(ln) // its error is always that it was closed, or that the socket broke: nothing to do about
 	}()
 	return l, nil
 }

@@ -65,8 +65,8 @@ func parseObject(raw []byte, path string, found *[]complaint) (*object, error) {
 }
 
 func syntaxError(raw []byte) error {
-	var any json.RawMessage
-	err := json.Unmarshal(raw, &any)
+	var ignored json.RawMessage
+	err := json.Unmarshal(raw, &ignored)
 	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) {
 		return fmt.Errorf("malformed JSON: %w", err)

@@ -20,7 +20,6 @@ func TestSnapshotOnDemand(t *testing.T) {
 		if len(got.data()) != 1 || len(id) != 36 {
 			t.Error(got.body)
 		}
-		c.do("POST", "/instances/"+orders+"/snapshots").wantRefusal(409, "ongoing-database-operation")
 		path := "/instances/" + orders + "/snapshots/" + id
 		c.do("POST", path+"/restore").wantRefusal(409, "ongoing-database-operation")
 		start := time.Now()
@@ -32,6 +31,9 @@ func TestSnapshotOnDemand(t *testing.T) {
 			}, c.must(200, "GET", path).data())
 			if diff != "" {
 				t.Errorf("after %v: %s", want.after, diff)
+			}
+			if want.status != "Completed" {
+				c.do("POST", "/instances/"+orders+"/snapshots").wantRefusal(409, "ongoing-database-operation")
 			}
 		}
 		c.must(202, "POST", "/instances/"+orders+"/snapshots")
@@ -299,4 +301,33 @@ func TestAStatesSnapshotReplacesTheScheduledOneOfItsID(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+func TestScheduledSnapshotsGoOnWhileTheDatabaseServes(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, method, path, body string
+		taken                    bool
+	}{
+		{"an update does not interrupt", "PATCH", "", `{"cdc_enrichment_mode":"FULL"}`, true},
+		{"a restore does", "POST", "/snapshots/old/restore", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				state := fleet()
+				state.Instances[0].CreatedAt = time.Now().Add(-3 * time.Hour)
+				state.Snapshots = []aurasim.SnapshotState{{InstanceID: orders, ID: "old", Timestamp: time.Now().Add(-9 * time.Hour)}}
+				sim := newSim(t, aurasim.Options{State: state})
+				next := sim.Snapshots(orders)[0].Timestamp.Add(time.Hour)
+				advance(time.Until(next) - time.Minute)
+				c := newClient(t, sim)
+				c.must(202, tt.method, "/instances/"+orders+tt.path, tt.body)
+				advance(10 * time.Minute) // nobody looks meanwhile
+				if taken := sim.Snapshots(orders)[0].Timestamp.Equal(next); taken != tt.taken {
+					t.Errorf("taken: %v", taken)
+				}
+			})
+		})
+	}
 }

@@ -44,7 +44,7 @@ type stateFile struct {
 }
 
 func (f stateFile) read(o *object) State {
-	var out State
+	out := State{Tenants: []TenantState{}} // written again it is a list, not null
 	o.require("tenants")
 	for _, t := range o.objects("tenants") {
 		out.Tenants = append(out.Tenants, f.tenant(t))

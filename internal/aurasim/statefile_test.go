@@ -165,6 +165,8 @@ func FuzzLoadState(f *testing.F) {
 	f.Add(readmeExample(f))
 	f.Add(withInstance(`"created_at":"-36h","status":"paused"`))
 	f.Add(withInstance(`"type":"enterprise-db","secondaries_count":1e2,"storage":null`))
+	f.Add(withInstance(`"created_at":"2000-01-01T00:00:00Z","status_since":"9999-01-01T00:00:00Z","status":"paused"`))
+	f.Add(`{"tenants":[]}`)
 	f.Add("{\"tenants\":[],\n}")
 	f.Add(`{"tenants":[{"id":`)
 	f.Fuzz(func(t *testing.T, file string) {
