@@ -24,6 +24,7 @@ func run() int {
 		Args:      os.Args[1:],
 		Environ:   os.Environ(),
 		ConfigDir: configDir,
+		StateDir:  stateDir(),
 		Stdin:     os.Stdin,
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,

@@ -35,25 +35,32 @@ func usual(i *auraclient.Instance) string {
 	return "a few minutes"
 }
 
-// await waits up to limit for a status, or until the instance is gone. Not reached in time is no error: the answer says what
-// was seen last. fresh says that a change was accepted just now, so that the old status may still show.
-func (f *Fleet) await(ctx context.Context, call op.Call, aura *auraclient.Client, id, want string, limit time.Duration, fresh bool) (last *auraclient.Instance, reached bool, err error) {
-	if limit <= 0 {
-		return f.glance(ctx, aura, id, want, fresh)
+// awaited is what is waited for.
+type awaited struct {
+	id, want string // want is a status, or deleted
+	limit    time.Duration
+	accepted bool // a change was accepted just now, so that the status from before may still show
+	creating bool // the instance is so new that Aura may not know it yet
+}
+
+// await waits for a status, or until the instance is gone. Not reached in time is no error: the answer says what was seen last.
+func (f *Fleet) await(ctx context.Context, call op.Call, aura *auraclient.Client, a awaited) (last *auraclient.Instance, reached bool, err error) {
+	if a.limit <= 0 {
+		return f.glance(ctx, aura, a)
 	}
-	ctx, cancel := call.Patience(ctx, limit)
+	ctx, cancel := call.Patience(ctx, a.limit)
 	defer cancel()
 	begun := time.Now()
 	wait := auraclient.InstanceWait{
-		For: []auraclient.Status{auraclient.Status(want)}, Gone: want == statusDeleted, Accepted: fresh,
+		For: []auraclient.Status{auraclient.Status(a.want)}, Gone: a.want == statusDeleted, Accepted: a.accepted, Creating: a.creating,
 		OnUpdate: func(i auraclient.Instance) {
-			call.Progress(time.Since(begun).Seconds(), limit.Seconds(), fmt.Sprintf("%s is %s", text.Quote(i.Name), i.Status))
+			call.Progress(time.Since(begun).Seconds(), a.limit.Seconds(), fmt.Sprintf("%s is %s", text.Quote(i.Name), i.Status))
 		},
 	}
 	if wait.Gone {
 		wait.For = nil
 	}
-	last, err = aura.Instances.Wait(ctx, id, wait)
+	last, err = aura.Instances.Wait(ctx, a.id, wait)
 	if last != nil {
 		f.remember(*last)
 	}
@@ -64,7 +71,7 @@ func (f *Fleet) await(ctx context.Context, call op.Call, aura *auraclient.Client
 	case err == nil:
 		return last, true, nil
 	case waited && stopped.Gone:
-		return nil, false, &op.Error{What: fmt.Sprintf("the instance %s is gone: it was deleted meanwhile", id), Next: "tell the person; list_instances shows what there is"}
+		return nil, false, &op.Error{What: fmt.Sprintf("the instance %s is gone: it was deleted meanwhile", a.id), Next: "tell the person; list_instances shows what there is"}
 	case waited:
 		return last, false, nil
 	}
@@ -72,14 +79,14 @@ func (f *Fleet) await(ctx context.Context, call op.Call, aura *auraclient.Client
 }
 
 // glance looks once. A status from before a change that was accepted just now does not count as its outcome.
-func (f *Fleet) glance(ctx context.Context, aura *auraclient.Client, id, want string, fresh bool) (*auraclient.Instance, bool, error) {
-	i, err := aura.Instances.Get(ctx, id)
+func (f *Fleet) glance(ctx context.Context, aura *auraclient.Client, a awaited) (*auraclient.Instance, bool, error) {
+	i, err := aura.Instances.Get(ctx, a.id)
 	switch {
-	case auraclient.IsGone(err) && want == statusDeleted:
+	case auraclient.IsGone(err) && a.want == statusDeleted:
 		return nil, true, nil
 	case err != nil:
-		return nil, false, fmt.Errorf("read the instance %s: %w", id, err)
+		return nil, false, fmt.Errorf("read the instance %s: %w", a.id, err)
 	}
 	f.remember(*i)
-	return i, string(i.Status) == want && !fresh, nil
+	return i, string(i.Status) == a.want && !a.accepted, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/vault"
 )
 
 // Toolsets of the catalogue.
@@ -23,17 +24,37 @@ const (
 // Fleet is what the tools work on: one Aura account, seen through its client, and what is remembered of it between calls.
 type Fleet struct {
 	connect func(context.Context) (*auraclient.Client, error)
+	vault   *vault.Vault
+	alone   func(context.Context) (release func(), err error)
 
 	mu      sync.Mutex
 	aura    *auraclient.Client
 	details map[string]seen
 	started map[string]time.Time // by instance: when this process last began a change
+	lost    map[string]time.Time // by tenant and name: when a create whose outcome is not known was sent
 }
 
-// New makes a fleet. connect is called at the first use and again until it succeeds, so that a server without credentials can
-// still start, list its tools and say what is missing.
-func New(connect func(context.Context) (*auraclient.Client, error)) *Fleet {
-	return &Fleet{connect: connect, details: map[string]seen{}, started: map[string]time.Time{}}
+// Options are what a fleet needs from its surroundings.
+type Options struct {
+	// Connect makes the client. It is called at the first use and again until it succeeds, so that a server without
+	// credentials can still start, list its tools and say what is missing.
+	Connect func(context.Context) (*auraclient.Client, error)
+	// Vault keeps the one-time passwords of new databases.
+	Vault *vault.Vault
+	// Alone waits until no other process of this account is creating a database. Nil where there is only this one.
+	Alone func(context.Context) (release func(), err error)
+}
+
+// New makes a fleet.
+func New(o Options) *Fleet {
+	f := &Fleet{
+		connect: o.Connect, vault: o.Vault, alone: o.Alone,
+		details: map[string]seen{}, started: map[string]time.Time{}, lost: map[string]time.Time{},
+	}
+	if f.alone == nil {
+		f.alone = func(context.Context) (func(), error) { return func() {}, nil }
+	}
+	return f
 }
 
 // Catalog is every operation, each with its errors put into words.

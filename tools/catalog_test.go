@@ -19,7 +19,7 @@ import (
 )
 
 func catalog() []op.Operation {
-	return tools.New(func(context.Context) (*auraclient.Client, error) { return nil, errors.New("no account here") }).Catalog()
+	return tools.New(tools.Options{Connect: func(context.Context) (*auraclient.Client, error) { return nil, errors.New("no account here") }}).Catalog()
 }
 
 // schemaOf is the part of a JSON schema that the rules below look at.

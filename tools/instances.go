@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"aura-mcp/auraclient"
@@ -22,13 +23,37 @@ func (f *Fleet) instanceOps() []op.Operation {
 			Description: "Shows one database in detail, read just now: status, type, memory, storage, place, connection URL, options. Not its health or the data inside.",
 		}, f.getInstance),
 		op.Acts(op.Spec{
-			Name: "pause_instance", Title: "Pause a database", Toolset: toolsetInstances, Idempotent: true, Effects: op.Disruptive,
-			Description: "Pauses a running database: nobody can use it until resume_instance. Its data is kept. A person is asked to approve. Not for free databases.",
+			Name: "create_instance", Title: "Create a database", Toolset: toolsetInstances, Effects: op.Billable,
+			Description: "Creates a database, new or as a clone (source_instance, source_snapshot_id). What is left out is filled in where only one value is possible, else asked for. The one-time password is stored for the person and not shown. To replace the data of an existing database use overwrite_instance.",
+		}, f.planCreate, f.create),
+		op.Acts(op.Spec{
+			Name: "update_instance", Title: "Change a database", Toolset: toolsetInstances, Idempotent: true, Effects: op.Write | op.Billable | op.Disruptive,
+			Description: "Renames a database or changes its memory, storage or options; for a bigger or smaller database use this. A person is asked, except for a mere rename.",
+		}, f.planUpdate, f.update),
+		op.Acts(op.Spec{
+			Name: "pause_instance", Title: "Pause databases", Toolset: toolsetInstances, Idempotent: true, Effects: op.Disruptive,
+			Description: "Pauses a running database, or several in one approval: nobody can use it until resume_instance. Its data is kept. A person is asked to approve. Not for free databases.",
 		}, pause.plan, pause.run),
 		op.Acts(op.Spec{
-			Name: "resume_instance", Title: "Resume a database", Toolset: toolsetInstances, Idempotent: true, Effects: op.Billable,
-			Description: "Starts a paused database again; it is billed as running from then on. A person is asked to approve.",
+			Name: "resume_instance", Title: "Resume databases", Toolset: toolsetInstances, Idempotent: true, Effects: op.Billable,
+			Description: "Starts a paused database again, or several in one approval; they are billed as running from then on. A person is asked to approve.",
 		}, resume.plan, resume.run),
+		op.Acts(op.Spec{
+			Name: "delete_instance", Title: "Delete a database", Toolset: toolsetInstances, Effects: op.Destructive,
+			Description: "Deletes a database with everything in it and all its snapshots, for good. A person has to type its name. To stop paying and keep the data use pause_instance.",
+		}, f.planDelete, f.delete),
+		op.Acts(op.Spec{
+			Name: "overwrite_instance", Title: "Replace a database's data", Toolset: toolsetInstances, Effects: op.Destructive,
+			Description: "REPLACES all data of `instance` by that of `source_instance`. A person has to type its name. For a new copy use create_instance; to go back to one of its own snapshots use restore_snapshot.",
+		}, f.planOverwrite, f.overwrite),
+		op.Acts(op.Spec{
+			Name: "upgrade_instance", Title: "Upgrade to Business Critical", Toolset: toolsetInstances, Effects: op.Destructive | op.Billable,
+			Description: "Moves a Professional database to the Business Critical plan and cannot be undone; not for more memory (update_instance) and not for a newer Neo4j. A person has to type its name.",
+		}, f.planUpgrade, f.upgrade),
+		op.Reads(op.Spec{
+			Name: "estimate_instance_size", Title: "Estimate a size", Toolset: toolsetInstances, Idempotent: true,
+			Description: "Estimates the memory that a graph needs on a graph data science database (AuraDS), from its counts of nodes and relationships.",
+		}, f.estimateSize),
 		op.Reads(op.Spec{
 			Name: "wait_for_instance", Title: "Wait for a database", Toolset: toolsetInstances, Idempotent: true,
 			Description: "Waits up to 50 seconds until a database has a status (default running) and says whether it got there. Use it after starting a change or on \"busy\"; when it is not there yet, tell the person rather than calling it again and again.",
@@ -83,31 +108,38 @@ func (f *Fleet) getInstance(ctx context.Context, _ op.Call, in instanceIn) (Inst
 	if err != nil {
 		return InstanceDetails{}, err
 	}
-	i, tenant, err := f.look(ctx, aura, in.Instance, loosely)
+	t, err := f.look(ctx, aura, in.Instance, loosely)
 	if err != nil {
 		return InstanceDetails{}, err
 	}
-	return newInstanceDetails(f.remember(*i), tenant), nil
+	return newInstanceDetails(f.remember(*t.instance), t.tenant), nil
 }
 
 // look finds an instance and reads its details and its tenant's name anew.
-func (f *Fleet) look(ctx context.Context, aura *auraclient.Client, given string, same match) (*auraclient.Instance, TenantRef, error) {
-	found, err := f.find(ctx, aura, given, same)
+func (f *Fleet) look(ctx context.Context, aura *auraclient.Client, given string, same match) (target, error) {
+	all, err := aura.Instances.List(ctx, "")
 	if err != nil {
-		return nil, TenantRef{}, err
+		return target{}, fmt.Errorf("look for the instance %s: %w", text.Quote(given), err)
+	}
+	found, err := pickInstance(given, all, same)
+	if err != nil {
+		return target{}, err
 	}
 	i, err := aura.Instances.Get(ctx, found.ID)
 	if err != nil {
-		return nil, TenantRef{}, fmt.Errorf("read the instance %s: %w", found.ID, err)
+		return target{}, fmt.Errorf("read the instance %s: %w", found.ID, err)
 	}
 	if i.TenantID == "" {
 		i.TenantID = found.TenantID
 	}
 	names, err := tenantNames(ctx, aura)
 	if err != nil {
-		return nil, TenantRef{}, err
+		return target{}, err
 	}
-	return i, TenantRef{ID: i.TenantID, Name: names[i.TenantID]}, nil
+	shared := slices.ContainsFunc(all, func(o auraclient.InstanceSummary) bool {
+		return o.ID != i.ID && (o.Name == i.Name || o.ID == i.Name)
+	})
+	return target{instance: i, tenant: TenantRef{ID: i.TenantID, Name: names[i.TenantID]}, shared: shared}, nil
 }
 
 type waitForInstanceIn struct {
@@ -146,7 +178,7 @@ func (f *Fleet) waitForInstance(ctx context.Context, call op.Call, in waitForIns
 		limit = time.Duration(*in.WaitSeconds) * time.Second
 	}
 	begun := time.Now()
-	last, reached, err := f.await(ctx, call, aura, found.ID, want, limit, f.justStarted(found.ID))
+	last, reached, err := f.await(ctx, call, aura, awaited{id: found.ID, want: want, limit: limit, accepted: f.justStarted(found.ID)})
 	if err != nil {
 		return Waited{}, err
 	}

@@ -140,7 +140,7 @@ func (p power) run(ctx context.Context, call op.Call, in powerIn, plan op.Plan) 
 	out.Message = fmt.Sprintf("Aura accepted it; %s is not %s yet", text.Quote(target.Name), p.to)
 	out.Next = fmt.Sprintf("call wait_for_instance with status %s before you say that it is done", p.to)
 	if limit > 0 {
-		p.fleet.settle(ctx, call, aura, string(p.to), limit, sent, &out)
+		p.fleet.settle(ctx, call, aura, awaited{id: target.ID, want: string(p.to), limit: limit, accepted: sent}, &out)
 	}
 	return out, nil
 }
@@ -182,7 +182,7 @@ func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Cl
 			continue
 		}
 		group.Go(func() {
-			last, reached, _ := f.await(ctx, quiet, aura, rows[n].InstanceID, want, limit, true)
+			last, reached, _ := f.await(ctx, quiet, aura, awaited{id: rows[n].InstanceID, want: want, limit: limit, accepted: true})
 			if last != nil {
 				rows[n].Status = shown(string(last.Status))
 			}
@@ -195,18 +195,18 @@ func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Cl
 }
 
 // settle waits for the outcome of an accepted change and tells it. A wait that breaks off is no failure of the change.
-func (f *Fleet) settle(ctx context.Context, call op.Call, aura *auraclient.Client, want string, limit time.Duration, sent bool, out *InstanceChange) {
-	last, reached, err := f.await(ctx, call, aura, out.InstanceID, want, limit, sent)
+func (f *Fleet) settle(ctx context.Context, call op.Call, aura *auraclient.Client, a awaited, out *InstanceChange) {
+	last, reached, err := f.await(ctx, call, aura, a)
 	if last != nil {
 		out.Status = shown(string(last.Status))
 	}
 	switch {
 	case reached:
-		out.State, out.UsuallyTakes, out.Next, out.Status = op.Done, "", "", want
-		out.Message = fmt.Sprintf("%s is %s", text.Quote(out.Name), want)
+		out.State, out.UsuallyTakes, out.Next, out.Status = op.Done, "", "", a.want
+		out.Message = fmt.Sprintf("%s is %s", text.Quote(out.Name), a.want)
 	case err != nil || (last != nil && last.Status.Failed()):
 		out.UsuallyTakes = ""
-		out.Message = fmt.Sprintf("Aura accepted it, but whether %s became %s is not known", text.Quote(out.Name), want)
+		out.Message = fmt.Sprintf("Aura accepted it, but whether %s became %s is not known", text.Quote(out.Name), a.want)
 		out.Next = "call get_instance to see how it stands"
 	}
 }

@@ -25,8 +25,14 @@ func (f *Fleet) find(ctx context.Context, aura *auraclient.Client, given string,
 	if err != nil {
 		return auraclient.InstanceSummary{}, fmt.Errorf("look for the instance %s: %w", text.Quote(given), err)
 	}
-	return pick("instance", given, all, same, func(i auraclient.InstanceSummary) named { return named{i.ID, i.Name} })
+	return pickInstance(given, all, same)
 }
+
+func pickInstance(given string, all []auraclient.InstanceSummary, same match) (auraclient.InstanceSummary, error) {
+	return pick("instance", given, all, same, instanceNamed)
+}
+
+func instanceNamed(i auraclient.InstanceSummary) named { return named{i.ID, i.Name} }
 
 // findTenant resolves a tenant given by ID or name. Nothing given means the only tenant there is.
 func (f *Fleet) findTenant(ctx context.Context, aura *auraclient.Client, given string, same match) (auraclient.Tenant, error) {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"sync"
 	"time"
 
 	"aura-mcp/auraclient"
@@ -16,7 +16,7 @@ func (f *Fleet) snapshotOps() []op.Operation {
 	return []op.Operation{
 		op.Reads(op.Spec{
 			Name: "list_snapshots", Title: "List snapshots", Toolset: toolsetSnapshots, Idempotent: true,
-			Description: "Lists the snapshots (backups) of a database on one day, newest first. Days are UTC.",
+			Description: "Lists the snapshots (backups) of a database, newest first: of the last 7 days, of a range, or with near those before and after a moment. For a single one use get_snapshot.",
 		}, f.listSnapshots),
 		op.Reads(op.Spec{
 			Name: "get_snapshot", Title: "Look at a snapshot", Toolset: toolsetSnapshots, Idempotent: true,
@@ -24,8 +24,12 @@ func (f *Fleet) snapshotOps() []op.Operation {
 		}, f.getSnapshot),
 		op.Acts(op.Spec{
 			Name: "create_snapshot", Title: "Take a snapshot", Toolset: toolsetSnapshots, Effects: op.Write | op.Disruptive,
-			Description: "Takes a snapshot (backup) of a running database now; it takes about a minute and disturbs nobody. On a free database it replaces the only snapshot, so there a person is asked.",
+			Description: "Takes a snapshot (backup) of a running database, or of several, now; it takes about a minute and disturbs nobody. On a free database it replaces the only snapshot, so there a person is asked.",
 		}, f.planSnapshot, f.createSnapshot),
+		op.Acts(op.Spec{
+			Name: "restore_snapshot", Title: "Restore a snapshot", Toolset: toolsetSnapshots, Effects: op.Destructive,
+			Description: "Puts a database back to one of its own snapshots, in place; later writes are lost. A person has to type its name. To look at a snapshot's data without that, create_instance makes a clone of it.",
+		}, f.planRestore, f.restore),
 	}
 }
 
@@ -42,53 +46,6 @@ func newSnapshotRow(s auraclient.Snapshot) SnapshotRow {
 	return SnapshotRow{
 		SnapshotID: s.SnapshotID, Status: shown(string(s.Status)), Profile: string(s.Profile), TakenAt: instant(s.Timestamp), Exportable: s.Exportable,
 	}
-}
-
-type listSnapshotsIn struct {
-	Instance string `json:"instance" jsonschema:"ID or name of the database"`
-	Date     string `json:"date,omitempty" jsonschema:"the day, as YYYY-MM-DD in UTC; default today"`
-}
-
-// SnapshotList is the snapshots of one day.
-type SnapshotList struct {
-	InstanceID string        `json:"instance_id"`
-	Name       string        `json:"name"`
-	Date       string        `json:"date"`
-	Total      int           `json:"total"`
-	Snapshots  []SnapshotRow `json:"snapshots"`
-	Note       string        `json:"note,omitempty"`
-}
-
-func (f *Fleet) listSnapshots(ctx context.Context, _ op.Call, in listSnapshotsIn) (SnapshotList, error) {
-	day := auraclient.DayOf(time.Now())
-	if in.Date != "" {
-		parsed, err := auraclient.ParseDay(in.Date)
-		if err != nil {
-			return SnapshotList{}, &op.Error{What: fmt.Sprintf("argument `date` is %s; allowed: a day as YYYY-MM-DD", text.Quote(in.Date)), Next: "call again with such a date"}
-		}
-		day = parsed
-	}
-	aura, err := f.client(ctx)
-	if err != nil {
-		return SnapshotList{}, err
-	}
-	found, err := f.find(ctx, aura, in.Instance, loosely)
-	if err != nil {
-		return SnapshotList{}, err
-	}
-	all, err := aura.Snapshots.List(ctx, found.ID, day)
-	if err != nil {
-		return SnapshotList{}, fmt.Errorf("list the snapshots of %s: %w", found.ID, err)
-	}
-	slices.SortStableFunc(all, func(a, b auraclient.Snapshot) int { return b.Timestamp.Compare(a.Timestamp) })
-	out := SnapshotList{InstanceID: found.ID, Name: found.Name, Date: day.String(), Total: len(all), Snapshots: []SnapshotRow{}}
-	for _, s := range all {
-		out.Snapshots = append(out.Snapshots, newSnapshotRow(s))
-	}
-	if len(all) == 0 {
-		out.Note = "none on this day; try the days before"
-	}
-	return out, nil
 }
 
 type getSnapshotIn struct {
@@ -156,46 +113,55 @@ func (f *Fleet) awaitSnapshot(ctx context.Context, call op.Call, aura *auraclien
 }
 
 type createSnapshotIn struct {
-	Instance    string `json:"instance" jsonschema:"ID or exact name of the database"`
-	WaitSeconds int    `json:"wait_seconds,omitempty" jsonschema:"how long to wait until it is finished; default 0: do not wait" min:"0" max:"50"`
+	targetsIn
+	WaitSeconds int `json:"wait_seconds,omitempty" jsonschema:"how long to wait until it is finished; default 0: do not wait" min:"0" max:"50"`
 }
 
-// SnapshotCreated is how far taking a snapshot has come.
+// SnapshotCreated is how far taking one or several snapshots has come.
 type SnapshotCreated struct {
-	State        op.State `json:"state" enum:"accepted,done,approval_pending,in_progress"`
-	Message      string   `json:"message"`
-	SnapshotID   string   `json:"snapshot_id,omitempty"`
-	Status       string   `json:"status,omitempty"`
-	InstanceID   string   `json:"instance_id"`
-	Name         string   `json:"name"`
-	UsuallyTakes string   `json:"usually_takes,omitempty"`
-	Next         string   `json:"next,omitempty"`
+	State        op.State    `json:"state" enum:"accepted,done,approval_pending,in_progress"`
+	Message      string      `json:"message"`
+	SnapshotID   string      `json:"snapshot_id,omitempty"`
+	Status       string      `json:"status,omitempty"`
+	InstanceID   string      `json:"instance_id,omitempty"`
+	Name         string      `json:"name,omitempty"`
+	UsuallyTakes string      `json:"usually_takes,omitempty"`
+	Next         string      `json:"next,omitempty"`
+	Results      []ChangeRow `json:"results,omitempty" jsonschema:"of several: what became of each"`
 }
+
+const snapshotTakes = "about a minute"
 
 func (f *Fleet) planSnapshot(ctx context.Context, in createSnapshotIn) (op.Plan, error) {
 	aura, err := f.client(ctx)
 	if err != nil {
 		return op.Plan{}, err
 	}
-	i, tenant, err := f.look(ctx, aura, in.Instance, exactly)
+	targets, bulk, err := f.targets(ctx, aura, in.targetsIn)
 	if err != nil {
 		return op.Plan{}, err
 	}
-	if i.Status != auraclient.StatusRunning {
-		return op.Plan{}, notNow(i, auraclient.StatusRunning)
-	}
-	plan := op.Plan{
-		Effects:  op.Write,
-		Headline: fmt.Sprintf("Take a snapshot of the database %s.", text.Quote(i.Name)),
-		Targets:  []op.Resource{resource(i, tenant)},
-	}
-	if i.Type == auraclient.TypeFree || i.Type == "" {
-		plan.Effects |= op.Disruptive
-		plan.Facts = []op.Fact{
-			{Label: "what is lost", Value: "a free database keeps only its latest snapshot: the one before is replaced"},
-			{Label: "can be undone", Value: "no"},
+	plan := op.Plan{Bulk: bulk}
+	for _, t := range targets {
+		if t.instance.Status != auraclient.StatusRunning {
+			refusal := notNow(t.instance, auraclient.StatusRunning)
+			if !bulk {
+				return op.Plan{}, refusal
+			}
+			plan.Skipped = append(plan.Skipped, op.Skip{Resource: t.resource(), Reason: refusal.What})
+			continue
+		}
+		plan.Targets = append(plan.Targets, t.resource())
+		plan.Effects |= op.Write
+		if t.instance.Type == auraclient.TypeFree || t.instance.Type == "" { // an unknown type may be a free one
+			plan.Effects |= op.Disruptive
+			plan.Facts = []op.Fact{
+				{Label: "what is lost", Value: "a free database keeps only its latest snapshot: the one before is replaced"},
+				{Label: "can be undone", Value: "no"},
+			}
 		}
 	}
+	plan.Headline = headline("Take a snapshot of", plan.Targets)
 	return plan, nil
 }
 
@@ -204,6 +170,10 @@ func (f *Fleet) createSnapshot(ctx context.Context, call op.Call, in createSnaps
 	if err != nil {
 		return SnapshotCreated{}, err
 	}
+	limit := time.Duration(in.WaitSeconds) * time.Second
+	if plan.Bulk {
+		return f.createSnapshots(ctx, call, aura, plan, limit), nil
+	}
 	target := plan.Targets[0]
 	created, err := aura.Snapshots.Create(ctx, target.ID)
 	if err != nil {
@@ -211,29 +181,75 @@ func (f *Fleet) createSnapshot(ctx context.Context, call op.Call, in createSnaps
 	}
 	out := SnapshotCreated{
 		State: op.Accepted, SnapshotID: created.SnapshotID, Status: string(auraclient.SnapshotPending),
-		InstanceID: target.ID, Name: target.Name, UsuallyTakes: "about a minute",
+		InstanceID: target.ID, Name: target.Name, UsuallyTakes: snapshotTakes,
 		Message: fmt.Sprintf("Aura is taking a snapshot of %s; it is not finished yet", text.Quote(target.Name)),
 		Next:    "call get_snapshot with wait_seconds before you rely on it",
 	}
-	if in.WaitSeconds == 0 {
-		return out, nil
+	if limit > 0 {
+		f.settleSnapshot(ctx, call, aura, limit, &out)
 	}
-	begun := auraclient.Snapshot{InstanceID: target.ID, SnapshotID: created.SnapshotID, Status: auraclient.SnapshotPending}
-	last, err := f.awaitSnapshot(ctx, call, aura, begun, time.Duration(in.WaitSeconds)*time.Second)
+	return out, nil
+}
+
+// settleSnapshot waits for a snapshot that was begun and tells how it ended. A wait that breaks off is no failure of it.
+func (f *Fleet) settleSnapshot(ctx context.Context, call op.Call, aura *auraclient.Client, limit time.Duration, out *SnapshotCreated) {
+	begun := auraclient.Snapshot{InstanceID: out.InstanceID, SnapshotID: out.SnapshotID, Status: auraclient.SnapshotPending}
+	last, err := f.awaitSnapshot(ctx, call, aura, begun, limit)
 	if last != nil {
 		out.Status = shown(string(last.Status))
 	}
 	switch {
-	case err != nil: // a wait that breaks off is no failure of the snapshot
+	case err != nil:
 		out.Status = unknownValue
-		out.Message = fmt.Sprintf("Aura accepted the snapshot of %s, but how it stands could not be read", text.Quote(target.Name))
+		out.Message = fmt.Sprintf("Aura accepted the snapshot of %s, but how it stands could not be read", text.Quote(out.Name))
 	case last.Status == auraclient.SnapshotCompleted:
 		out.State, out.UsuallyTakes, out.Next = op.Done, "", ""
-		out.Message = fmt.Sprintf("the snapshot of %s is finished", text.Quote(target.Name))
+		out.Message = fmt.Sprintf("the snapshot of %s is finished", text.Quote(out.Name))
 	case finished(last.Status):
 		out.State, out.UsuallyTakes = op.Done, ""
-		out.Message = fmt.Sprintf("the snapshot of %s ended as %s: there is no new backup", text.Quote(target.Name), last.Status)
+		out.Message = fmt.Sprintf("the snapshot of %s ended as %s: there is no new backup", text.Quote(out.Name), last.Status)
 		out.Next = "tell the person; try create_snapshot again, and if it fails again, Aura's support can help"
 	}
-	return out, nil
+}
+
+func (f *Fleet) createSnapshots(ctx context.Context, call op.Call, aura *auraclient.Client, plan op.Plan, limit time.Duration) SnapshotCreated {
+	rows := f.each(ctx, aura, plan, func(t op.Resource) (ChangeRow, error) {
+		created, err := aura.Snapshots.Create(ctx, t.ID)
+		if err != nil {
+			return ChangeRow{}, fmt.Errorf("take a snapshot of %s: %w", t.ID, err)
+		}
+		return ChangeRow{Outcome: outcomeAccepted, Status: string(auraclient.SnapshotPending), SnapshotID: created.SnapshotID}, nil
+	})
+	if limit > 0 {
+		f.awaitSnapshots(ctx, call, aura, rows, limit)
+	}
+	out := SnapshotCreated{Results: rows}
+	out.Message, out.State = tally(rows)
+	if out.State == op.Accepted {
+		out.UsuallyTakes, out.Next = snapshotTakes, "call get_snapshot with wait_seconds before you rely on one"
+	}
+	return out
+}
+
+// awaitSnapshots waits for all accepted rows together.
+func (f *Fleet) awaitSnapshots(ctx context.Context, call op.Call, aura *auraclient.Client, rows []ChangeRow, limit time.Duration) {
+	call.Progress = func(float64, float64, string) {} // many waits at once would contradict each other
+	var group sync.WaitGroup
+	for n := range rows {
+		if rows[n].Outcome != outcomeAccepted {
+			continue
+		}
+		group.Go(func() {
+			one := SnapshotCreated{InstanceID: rows[n].InstanceID, Name: rows[n].Name, SnapshotID: rows[n].SnapshotID}
+			f.settleSnapshot(ctx, call, aura, limit, &one)
+			rows[n].Status = one.Status
+			switch {
+			case one.Status == string(auraclient.SnapshotCompleted):
+				rows[n].Outcome = outcomeDone
+			case one.State == op.Done:
+				rows[n].Outcome, rows[n].Reason = outcomeFailed, one.Message
+			}
+		})
+	}
+	group.Wait()
 }

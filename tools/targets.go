@@ -26,9 +26,18 @@ type targetsIn struct {
 type target struct {
 	instance *auraclient.Instance
 	tenant   TenantRef
+	shared   bool // another instance has the same name, or this name as its ID
 }
 
 func (t target) resource() op.Resource { return resource(t.instance, t.tenant) }
+
+// confirm is what a person types to approve something destructive: the name where it can be typed and means nothing else.
+func (t target) confirm() string {
+	if t.shared || !text.Plain(t.instance.Name) {
+		return t.instance.ID
+	}
+	return t.instance.Name
+}
 
 // targets reads what is named. bulk tells whether a list was given, be it of one.
 func (f *Fleet) targets(ctx context.Context, aura *auraclient.Client, in targetsIn) (found []target, bulk bool, err error) {
@@ -36,11 +45,8 @@ func (f *Fleet) targets(ctx context.Context, aura *auraclient.Client, in targets
 		return nil, false, &op.Error{What: "exactly one of `instance` and `instances` is needed", Next: "call again with one of them", Unchanged: true}
 	}
 	if in.Instance != "" {
-		i, tenant, err := f.look(ctx, aura, in.Instance, exactly)
-		if err != nil {
-			return nil, false, err
-		}
-		return []target{{i, tenant}}, false, nil
+		t, err := f.look(ctx, aura, in.Instance, exactly)
+		return []target{t}, false, err
 	}
 	all, err := aura.Instances.List(ctx, "")
 	if err != nil {
@@ -75,14 +81,13 @@ func expand(given []string, all []auraclient.InstanceSummary) ([]auraclient.Inst
 }
 
 func matching(given string, all []auraclient.InstanceSummary) ([]auraclient.InstanceSummary, error) {
-	asNamed := func(i auraclient.InstanceSummary) named { return named{i.ID, i.Name} }
 	if !strings.Contains(given, "*") {
-		hit, err := pick("instance", given, all, exactly, asNamed)
+		hit, err := pickInstance(given, all, exactly)
 		return []auraclient.InstanceSummary{hit}, err
 	}
 	hits := slices.DeleteFunc(slices.Clone(all), func(i auraclient.InstanceSummary) bool { return !glob(given, i.Name) })
 	if len(hits) == 0 {
-		return nil, unknown("instance", given, all, asNamed)
+		return nil, unknown("instance", given, all, instanceNamed)
 	}
 	return hits, nil
 }

@@ -112,9 +112,7 @@ func offers(all []auraclient.InstanceConfiguration) []Offer {
 	type group struct{ kind, provider, version, sizes string }
 	grouped := map[group]*Offer{}
 	for p, s := range sizes {
-		slices.SortFunc(s, func(a, b string) int {
-			return cmp.Or(cmp.Compare(gigabytes(before(a)), gigabytes(before(b))), cmp.Compare(a, b))
-		})
+		slices.SortFunc(s, bySize)
 		g := group{p.kind, p.provider, p.version, strings.Join(s, ",")}
 		if grouped[g] == nil {
 			grouped[g] = &Offer{Type: p.kind, CloudProvider: p.provider, Version: p.version, Sizes: s}
@@ -132,7 +130,9 @@ func offers(all []auraclient.InstanceConfiguration) []Offer {
 	return out
 }
 
-func before(size string) string {
-	memory, _, _ := strings.Cut(size, "/")
-	return memory
+// bySize orders sizes such as 8GB or 8GB/16GB as numbers, and what is no size by its letters.
+func bySize(a, b string) int {
+	memoryA, storageA, _ := strings.Cut(a, "/")
+	memoryB, storageB, _ := strings.Cut(b, "/")
+	return cmp.Or(cmp.Compare(gigabytes(memoryA), gigabytes(memoryB)), cmp.Compare(gigabytes(storageA), gigabytes(storageB)), cmp.Compare(a, b))
 }

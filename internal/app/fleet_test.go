@@ -22,10 +22,10 @@ func TestADayWithTheFleet(t *testing.T) {
 				c := r.connect(era, types("yes"))
 
 				list := must[tools.InstanceList](r, c, "list_instances", nil)
-				if diff := cmp.Diff(map[string]int{"running": 3, "paused": 1, "resuming": 1}, list.Counts.Status); diff != "" {
+				if diff := cmp.Diff(map[string]int{"running": 4, "paused": 1, "resuming": 1}, list.Counts.Status); diff != "" {
 					t.Error(diff)
 				}
-				if diff := cmp.Diff(tools.MemorySums{Running: "17GB", Paused: "8GB"}, list.Memory); diff != "" {
+				if diff := cmp.Diff(tools.MemorySums{Running: "25GB", Paused: "8GB"}, list.Memory); diff != "" {
 					t.Error(diff)
 				}
 
@@ -62,7 +62,7 @@ func TestADayWithTheFleet(t *testing.T) {
 					t.Errorf("after a minute: %+v", got)
 				}
 				snapshots := must[tools.SnapshotList](r, c, "list_snapshots", map[string]any{"instance": "prod"})
-				if snapshots.Total != 1 || snapshots.Snapshots[0].SnapshotID != created.SnapshotID {
+				if snapshots.Total != 3 || snapshots.Snapshots[0].SnapshotID != created.SnapshotID {
 					t.Errorf("the snapshots of today: %+v", snapshots)
 				}
 				want := []string{"POST /instances/" + stagingID + "/pause", "POST /instances/" + stagingID + "/resume", "POST /instances/" + prodID + "/snapshots"}

@@ -19,34 +19,25 @@ import (
 	"aura-mcp/tools"
 )
 
-// guardedCalls has, for every operation that a person must approve, arguments that make it so. The test below fails when the
-// catalogue has one that is missing here.
-func guardedCalls() map[string]map[string]any {
-	return map[string]map[string]any{
-		"pause_instance":  {"instance": "prod"},
-		"resume_instance": {"instance": "archive"},
-		"create_snapshot": {"instance": "playground"}, // a free database: its only snapshot is replaced
-		"destroy_thing":   {"thing": "precious"},
-	}
+// guardedCall is a call that a person must approve, and what they type.
+type guardedCall struct {
+	arguments map[string]any
+	typed     string
 }
 
-// destroyThing stands for what destroys, until the catalogue has such an operation. Its run counts in ran.
-func destroyThing(ran *int) op.Operation {
-	type in struct {
-		Thing string `json:"thing"`
+// guardedCalls has one for every operation that can need an approval. The test below fails when one is missing.
+func guardedCalls() map[string]guardedCall {
+	return map[string]guardedCall{
+		"pause_instance":     {map[string]any{"instance": "prod"}, "yes"},
+		"resume_instance":    {map[string]any{"instance": "archive"}, "YES"},
+		"create_snapshot":    {map[string]any{"instance": "playground"}, " yes "}, // a free database: its only snapshot is replaced
+		"create_instance":    {map[string]any{"name": "new", "tenant": "Development", "type": "business-critical", "cloud_provider": "gcp", "region": "europe-west1", "memory": "8GB"}, "yes"},
+		"update_instance":    {map[string]any{"instance": "prod", "memory": "16GB"}, "yes"},
+		"delete_instance":    {map[string]any{"instance": "prod"}, "prod"},
+		"overwrite_instance": {map[string]any{"instance": "staging", "source_instance": "prod"}, "staging"},
+		"restore_snapshot":   {map[string]any{"instance": "prod", "snapshot_id": oldSnapshot}, "prod"},
+		"upgrade_instance":   {map[string]any{"instance": "shop"}, "shop"},
 	}
-	type out struct {
-		State op.State `json:"state"`
-	}
-	return op.Acts(
-		op.Spec{Name: "destroy_thing", Title: "Destroy", Description: "Destroys.", Toolset: "test", Effects: op.Destructive},
-		func(_ context.Context, i in) (op.Plan, error) {
-			return op.Plan{
-				Effects: op.Destructive, Headline: "Destroy it.", Confirm: i.Thing,
-				Targets: []op.Resource{{Kind: "thing", ID: "t1", Name: i.Thing}},
-			}, nil
-		},
-		func(context.Context, op.Call, in, op.Plan) (out, error) { *ran++; return out{op.Done}, nil })
 }
 
 func TestNothingGuardedRunsWithoutAnApproval(t *testing.T) {
@@ -80,22 +71,21 @@ func TestNothingGuardedRunsWithoutAnApproval(t *testing.T) {
 			t.Run(era+" "+way.name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					var ran int
-					r := newRig(t, func(o *rigOptions) { o.extra = []op.Operation{destroyThing(&ran)} })
+					r := newRig(t)
 					c := r.connect(version, way.asks)
 					for name, operation := range r.catalog {
 						if !operation.Spec.Effects.Guarded() {
 							continue
 						}
-						arguments, covered := guardedCalls()[name]
+						call, covered := guardedCalls()[name]
 						if !covered {
 							t.Errorf("%s is guarded and has no row in guardedCalls", name)
 							continue
 						}
-						r.refuses(c, name, arguments, way.want, "Nothing was changed.", "What to do:")
+						r.refuses(c, name, call.arguments, way.want, "Nothing was changed.", "What to do:")
 					}
-					if got := r.changes(); len(got) != 0 || ran != 0 {
-						t.Errorf("it ran all the same: %v, destroyed %d", got, ran)
+					if got := r.changes(); len(got) != 0 {
+						t.Errorf("it ran all the same: %v", got)
 					}
 				})
 			})
@@ -106,29 +96,47 @@ func TestNothingGuardedRunsWithoutAnApproval(t *testing.T) {
 func TestApprovedOnceRunsOnce(t *testing.T) {
 	t.Parallel()
 	for era, version := range map[string]string{"2025-06-18": legacy, "2026-07-28": modern} {
-		for typed, name := range map[string]string{"yes": "pause_instance", "YES": "resume_instance", "precious": "destroy_thing"} {
+		for name, call := range guardedCalls() {
 			t.Run(era+" "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					var ran, asked int
-					r := newRig(t, func(o *rigOptions) { o.extra = []op.Operation{destroyThing(&ran)} })
+					var asked int
+					r := newRig(t)
 					c := r.connect(version, person(func(_ context.Context, question string) (*mcp.ElicitationResult, error) {
 						asked++
 						if !strings.Contains(question, "To approve, type") {
 							t.Errorf("the question does not say what to type:\n%s", question)
 						}
-						return answered(mcp.ElicitationResponseActionAccept, typed), nil
+						return answered(mcp.ElicitationResponseActionAccept, call.typed), nil
 					}))
-					if text, failed := r.call(c, name, guardedCalls()[name]); failed {
+					if text, failed := r.call(c, name, call.arguments); failed {
 						t.Fatal(text)
 					}
-					if asked != 1 || ran+len(r.changes()) != 1 {
-						t.Errorf("asked %d times, sent %v, destroyed %d", asked, r.changes(), ran)
+					if asked != 1 || len(r.changes()) != 1 {
+						t.Errorf("asked %d times, sent %v", asked, r.changes())
 					}
 				})
 			})
 		}
 	}
+}
+
+func TestWhatDestroysNeedsTheExactName(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		for name, call := range guardedCalls() {
+			if !r.catalog[name].Spec.Effects.Has(op.Destructive) {
+				continue
+			}
+			for _, typed := range []string{"yes", strings.ToUpper(call.typed), call.typed + " ", prodID} {
+				r.refuses(r.connect(modern, types(typed)), name, call.arguments, "not the exact name", "Nothing was changed.")
+			}
+		}
+		if got := r.changes(); len(got) != 0 {
+			t.Errorf("it ran all the same: %v", got)
+		}
+	})
 }
 
 func TestTheQuestionShowsWhatIsDecided(t *testing.T) {
@@ -363,10 +371,8 @@ func TestReadOnlyOffersAndRunsOnlyReads(t *testing.T) {
 			if !maps.Equal(offered, want) {
 				t.Errorf("offered %v, want %v", offered, want)
 			}
-			for name, arguments := range guardedCalls() {
-				if _, has := r.catalog[name]; has {
-					r.refuses(c, name, arguments, "read-only", "Nothing was changed.")
-				}
+			for name, call := range guardedCalls() {
+				r.refuses(c, name, call.arguments, "read-only", "Nothing was changed.")
 			}
 			r.refuses(c, "create_snapshot", map[string]any{"instance": "prod"}, "read-only")
 			must[tools.InstanceDetails](r, c, "get_instance", map[string]any{"instance": "prod"})

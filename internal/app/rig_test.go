@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/vault"
 	"aura-mcp/tools"
 )
 
@@ -30,9 +32,12 @@ const (
 
 // IDs of the test fleet.
 const (
-	prodID, stagingID, pausedID, freeID, busyID = "aaaaaaa1", "aaaaaaa2", "aaaaaaa3", "aaaaaaa4", "aaaaaaa5"
-	productionID, developmentID                 = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+	prodID, stagingID, pausedID, freeID, busyID, shopID = "aaaaaaa1", "aaaaaaa2", "aaaaaaa3", "aaaaaaa4", "aaaaaaa5", "aaaaaaa6"
+	productionID, developmentID                         = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 )
+
+// oldSnapshot is an ID as Aura makes them: with colons.
+const oldSnapshot = "2023-01-20T18:07:25Z-adhoc"
 
 func testFleet() aurasim.State {
 	instance := func(id, name, tenant, kind, status string) aurasim.InstanceState {
@@ -46,6 +51,11 @@ func testFleet() aurasim.State {
 			instance(pausedID, "archive", developmentID, "professional-db", "paused"),
 			instance(freeID, "playground", developmentID, "free-db", "running"),
 			instance(busyID, "importer", developmentID, "professional-db", "resuming"),
+			instance(shopID, "shop", developmentID, "professional-db", "running"),
+		},
+		Snapshots: []aurasim.SnapshotState{
+			{InstanceID: prodID, ID: oldSnapshot, Timestamp: time.Now().Add(-26 * time.Hour), Exportable: true},
+			{InstanceID: prodID, ID: "hourly", Profile: "Scheduled", Timestamp: time.Now().Add(-2 * time.Hour)},
 		},
 	}
 	state.Instances[3].Memory = "1GB"
@@ -59,6 +69,7 @@ type rig struct {
 	server  *server.MCPServer
 	catalog map[string]op.Operation
 	log     *syncBuffer
+	secrets string // directory of the file sink
 }
 
 type rigOptions struct {
@@ -67,11 +78,12 @@ type rigOptions struct {
 	transport func(http.RoundTripper) http.RoundTripper
 	extra     []op.Operation
 	client    []auraclient.Option
+	sink      vault.Sink
 }
 
 func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	t.Helper()
-	o := rigOptions{sim: aurasim.Options{State: testFleet(), NoScheduledSnapshots: true}, transport: func(r http.RoundTripper) http.RoundTripper { return r }}
+	o := rigOptions{sink: vault.File, sim: aurasim.Options{State: testFleet(), NoScheduledSnapshots: true}, transport: func(r http.RoundTripper) http.RoundTripper { return r }}
 	for _, f := range adjust {
 		f(&o)
 	}
@@ -90,7 +102,11 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	catalog := append(tools.New(func(context.Context) (*auraclient.Client, error) { return aura, nil }).Catalog(), o.extra...)
+	r.secrets = filepath.Join(t.TempDir(), "credentials")
+	catalog := append(tools.New(tools.Options{
+		Connect: func(context.Context) (*auraclient.Client, error) { return aura, nil },
+		Vault:   vault.New(o.sink, r.secrets),
+	}).Catalog(), o.extra...)
 	for _, operation := range catalog {
 		r.catalog[operation.Spec.Name] = operation
 	}

@@ -4,15 +4,19 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime/debug"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/mark3labs/mcp-go/server"
 
 	"aura-mcp/auraclient"
@@ -20,6 +24,7 @@ import (
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/vault"
 	"aura-mcp/tools"
 )
 
@@ -28,6 +33,7 @@ type Process struct {
 	Args      []string // without the program's name
 	Environ   []string
 	ConfigDir string // the user's configuration directory; empty where there is none
+	StateDir  string // where the user's programs keep private state; empty where there is none
 	Stdin     io.Reader
 	Stdout    io.Writer
 	Stderr    io.Writer
@@ -98,15 +104,54 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	gate, err := guard.New(guard.Policy{ReadOnly: c.ReadOnly}, s.log)
+	gate, err := guard.New(guard.Policy{ReadOnly: c.ReadOnly, Toolsets: c.Toolsets, Protected: c.Protected}, s.log)
 	if err != nil {
 		return nil, err
 	}
 	s.server, err = newServer(serverOptions{
-		Catalog: tools.New(connect).Catalog(), Gate: gate, Demo: s.demo, Log: s.log,
+		Catalog: tools.New(p.fleetOptions(s, connect)).Catalog(), Gate: gate, Demo: s.demo, Log: s.log,
 		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
 	})
 	return s, err
+}
+
+// fleetOptions gives the tools their surroundings. The demo keeps its passwords apart: they open nothing.
+func (p Process) fleetOptions(s *setup, connect func(context.Context) (*auraclient.Client, error)) tools.Options {
+	dir := p.state("credentials")
+	if s.demo {
+		dir = p.state("demo-credentials")
+	}
+	return tools.Options{Connect: connect, Vault: vault.New(vault.Sink(s.config.SecretSink), dir), Alone: p.creator(s.config.ClientID)}
+}
+
+// state is a directory for private state, or "" where the account has no place for any.
+func (p Process) state(name string) string {
+	if p.StateDir == "" {
+		return ""
+	}
+	return filepath.Join(p.StateDir, "aura-mcp", name)
+}
+
+// creator lets one process of an account at a time create a database: two that look for a name at the same moment would both
+// find it free.
+func (p Process) creator(clientID string) func(context.Context) (func(), error) {
+	dir := p.state("locks")
+	if dir == "" || clientID == "" {
+		return nil
+	}
+	return func(ctx context.Context) (func(), error) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, fmt.Errorf("lock for creating: %w", err)
+		}
+		name := sha256.Sum256([]byte(clientID))
+		lock := flock.New(filepath.Join(dir, hex.EncodeToString(name[:8])+".lock"))
+		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+		defer cancel()
+		if _, err := lock.TryLockContext(ctx, 200*time.Millisecond); err != nil {
+			return nil, fmt.Errorf("lock for creating: %w", err)
+		}
+		return func() { _ = lock.Unlock() }, nil // the system lets go of it at the latest when the process ends
+	}
 }
 
 // connector returns what makes the client at the first call. Settings that can be judged without the network are judged now.

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 )
 
@@ -26,7 +28,7 @@ const (
 
 // serveStdio speaks MCP on in and out until in ends or ctx is cancelled. Running changes are finished first.
 func serveStdio(ctx context.Context, s *server.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
-	conversation := &conversation{open: map[string]int{}, out: out, quiet: make(chan struct{}, 1)}
+	conversation := &conversation{open: map[string]int{}, listening: map[any]string{}, out: out, quiet: make(chan struct{}, 1)}
 	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log}
 	stdio := server.NewStdioServer(s)
 	server.WithWorkerPoolSize(stdioWorkers)(stdio)
@@ -94,25 +96,51 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 
 // conversation is the output, locked so that messages never mix, and the count of requests not yet answered.
 type conversation struct {
-	mu    sync.Mutex
-	out   io.Writer
-	open  map[string]int
-	quiet chan struct{} // told when nothing is open any more
+	mu        sync.Mutex
+	out       io.Writer
+	open      map[string]int
+	listening map[any]string // by progress token: the open request that wants to hear
+	quiet     chan struct{}  // told when nothing is open any more
 }
 
 // envelope is what tells requests, answers and notices apart.
 type envelope struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
 	Error  json.RawMessage `json:"error"`
 	Result json.RawMessage `json:"result"`
 }
 
 func (e envelope) hasID() bool { return len(e.ID) > 0 && string(e.ID) != "null" }
 
-// received notes a request. An error with which the client answers a question of ours gets an empty result beside it: when
-// the question has timed out meanwhile, the library would take the error for a request and answer it under an ID that may be
-// one of the client's own; with a result it is recognised as an answer, and as an error where it is still waited for.
+// token is the progress token that a request brings or a notice carries, or nil.
+func (e envelope) token() any {
+	type holder struct {
+		Token any `json:"progressToken"`
+	}
+	var params struct {
+		holder
+		Meta holder `json:"_meta"`
+	}
+	if json.Unmarshal(e.Params, &params) != nil {
+		return nil
+	}
+	token := params.Meta.Token
+	if e.Method == string(mcp.MethodNotificationProgress) {
+		token = params.Token
+	}
+	switch token.(type) {
+	case string, float64:
+		return token
+	}
+	return nil
+}
+
+// received notes a request. An error with which the client answers a question of ours, or a result that is null, gets an
+// empty result beside it: when the question has timed out meanwhile, the library would take it for a request and answer it
+// under an ID that may be one of the client's own; with a result it is recognised as an answer, and as an error where it is
+// still waited for.
 func (c *conversation) received(line []byte) []byte {
 	var e envelope
 	if json.Unmarshal(line, &e) != nil || !e.hasID() {
@@ -122,21 +150,32 @@ func (c *conversation) received(line []byte) []byte {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.open[string(e.ID)]++
+		if token := e.token(); token != nil {
+			c.listening[token] = string(e.ID)
+		}
 		return line
 	}
-	if e.Error == nil || e.Result != nil {
+	if hasResult := e.Result != nil && string(e.Result) != "null"; hasResult || (e.Error == nil && e.Result == nil) {
 		return line
 	}
 	end := bytes.LastIndexByte(line, '}')
 	return append(line[:end:end], `,"result":{}}`...)
 }
 
-// Write sends one or more whole messages.
+// Write sends a whole message. Progress of a request that has its answer is left out: the library hands notices and answers
+// on by different ways, and one may overtake the other, but the protocol wants no progress after the answer.
 func (c *conversation) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var e envelope
-	if json.Unmarshal(p, &e) == nil && e.Method == "" && e.hasID() {
+	known := json.Unmarshal(p, &e) == nil
+	if known && e.Method == string(mcp.MethodNotificationProgress) {
+		if _, listens := c.listening[e.token()]; !listens {
+			return len(p), nil
+		}
+	}
+	if known && e.Method == "" && e.hasID() {
+		maps.DeleteFunc(c.listening, func(_ any, id string) bool { return id == string(e.ID) })
 		if c.open[string(e.ID)]--; c.open[string(e.ID)] <= 0 {
 			delete(c.open, string(e.ID))
 		}

@@ -26,7 +26,7 @@ const (
 
 // catalogue is what tools, resources and prompts share: they describe and call, and somebody else connects and decides.
 var catalogue = rule{
-	ours:    []string{"internal/op", "internal/text", "internal/health", "auraclient"},
+	ours:    []string{"internal/op", "internal/text", "internal/health", "internal/vault", "auraclient"},
 	others:  []string{mcpTypes, schema, "golang.org/x/sync"},
 	never:   []string{"os"}, // net/http is there for its status constants; the linter forbids the rest of it
 	instead: "take what is needed as a parameter, and let internal/app hand it in; errors of Aura are typed in auraclient",
@@ -54,6 +54,8 @@ var rules = []rule{
 		instead: "op knows what an operation is and nothing about Aura, guard or transports; put it where that is known"},
 	{pkg: "internal/config", ours: []string{"auraclient", "internal/text"}, others: anything,
 		instead: "config describes settings and starts nothing (auraclient is there for its Secret); internal/app acts on them"},
+	{pkg: "internal/vault", ours: []string{"auraclient"}, others: anything, never: []string{"net/http"},
+		instead: "vault keeps secrets and knows nothing of calls (auraclient is there for its Secret)"},
 	{pkg: "internal/health", ours: []string{"auraclient", "internal/text"}, never: []string{"os", "net/http"},
 		instead: "health judges readings that it is given; fetch them in auraclient"},
 

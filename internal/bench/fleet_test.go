@@ -64,7 +64,7 @@ func (f *fleet) connect(t testing.TB) *client.Client {
 		t.Fatal(err)
 	}
 	s := server.NewMCPServer("bench", "1", server.WithToolCapabilities(false))
-	account := tools.New(func(context.Context) (*auraclient.Client, error) { return f.aura, nil })
+	account := tools.New(tools.Options{Connect: func(context.Context) (*auraclient.Client, error) { return f.aura, nil }})
 	for _, o := range account.Catalog() {
 		s.AddTool(o.Tool(), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			return gate.Handle(ctx, o, op.Call{Progress: func(float64, float64, string) {}}, request), nil

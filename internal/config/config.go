@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"aura-mcp/auraclient"
@@ -20,6 +21,9 @@ type Config struct {
 	AuthURL           string // empty: the base URL's own
 	RequestsPerMinute int
 	ReadOnly          bool
+	Toolsets          []string
+	Protected         []string // patterns of names, and IDs
+	SecretSink        string   // file, keyring or reveal
 	LogLevel          slog.Level
 	// Notices are things that the person should know and that stop nothing, such as a setting without effect.
 	Notices []string
@@ -54,6 +58,9 @@ func Load(s Sources) (Config, error) {
 	flags := layer{}
 	for key, text := range s.Flags {
 		flags[key] = value{text, "--" + strings.ReplaceAll(key, "_", "-")}
+		if key == "toolsets" {
+			flags[key] = value{strings.Join(fields(text), listMark), flags[key].origin}
+		}
 	}
 	env, err := environment(s.Environ)
 	if err != nil {
@@ -92,11 +99,33 @@ func merge(flags, env, file layer) (Config, error) {
 	}
 	c := settle(all)
 	c.ClientID, c.ClientSecret = credentials["client_id"].text, auraclient.Secret(credentials["client_secret"].text)
+	c.tighten(all, file)
+	return c, nil
+}
+
+// tighten holds stored policy against flags and environment, which may only add to it.
+func (c *Config) tighten(all, file layer) {
 	if file["read_only"].text == "true" && !c.ReadOnly {
 		c.ReadOnly = true
 		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s says read_only = true, which can only be tightened", all["read_only"].origin, file["read_only"].origin))
 	}
-	return c, nil
+	if stored, given := file["toolsets"]; given && all["toolsets"] != stored {
+		allowed := expand(items(stored))
+		narrowed := slices.DeleteFunc(slices.Clone(c.Toolsets), func(t string) bool { return !slices.Contains(allowed, t) })
+		if len(narrowed) < len(c.Toolsets) {
+			c.Notices = append(c.Notices, fmt.Sprintf("%s adds no toolset to those of %s, which can only be tightened", all["toolsets"].origin, stored.origin))
+		}
+		c.Toolsets = narrowed
+	}
+	for _, p := range items(file["protected"]) {
+		if !slices.Contains(c.Protected, p) {
+			c.Protected = append(c.Protected, p)
+		}
+	}
+	if stored, given := file["secret_sink"]; given && c.SecretSink == "reveal" && stored.text != "reveal" {
+		c.SecretSink = stored.text
+		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s keeps passwords out of the conversation", all["secret_sink"].origin, stored.origin))
+	}
 }
 
 // demo keeps what does not name an account.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -47,9 +48,9 @@ func parse(name, content string) (layer, error) {
 		}
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	known := []string{}
+	known, kinds := []string{}, map[string]kind{}
 	for _, s := range Settings() {
-		known = append(known, s.Key)
+		known, kinds[s.Key] = append(known, s.Key), s.kind
 	}
 	l := layer{}
 	var problems []error
@@ -59,7 +60,7 @@ func parse(name, content string) (layer, error) {
 			problems = append(problems, fmt.Errorf("%s: there is no setting %s%s", origin, text.Quote(key), suggestion(key, known)))
 			continue
 		}
-		words, err := scalar(key, v)
+		words, err := scalar(key, kinds[key], v)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", origin, err))
 			continue
@@ -71,26 +72,47 @@ func parse(name, content string) (layer, error) {
 }
 
 // scalar keeps TOML's types apart: read_only = "true" in quotes is a mistake and is called one.
-func scalar(key string, v any) (string, error) {
+func scalar(key string, k kind, v any) (string, error) {
 	var wants string
-	switch key {
-	case "read_only":
+	switch k {
+	case truth:
 		if b, ok := v.(bool); ok {
-			return fmt.Sprint(b), nil
+			return strconv.FormatBool(b), nil
 		}
 		wants = "true or false, without quotes"
-	case "requests_per_minute":
+	case number:
 		if n, ok := v.(int64); ok {
-			return fmt.Sprint(n), nil
+			return strconv.FormatInt(n, 10), nil
 		}
 		wants = "a whole number, without quotes"
-	default:
+	case list:
+		if items, ok := texts(v); ok {
+			return strings.Join(items, listMark), nil
+		}
+		wants = `a list of texts, such as ["prod*"]`
+	case words:
 		if s, ok := v.(string); ok {
 			return s, nil
 		}
 		wants = "text in quotes"
 	}
 	return "", fmt.Errorf("%s must be %s", key, wants)
+}
+
+func texts(v any) ([]string, bool) {
+	all, ok := v.([]any)
+	if !ok || len(all) == 0 {
+		return nil, false
+	}
+	out := make([]string, len(all))
+	for n, item := range all {
+		s, ok := item.(string)
+		if !ok || strings.Contains(s, listMark) {
+			return nil, false
+		}
+		out[n] = s
+	}
+	return out, true
 }
 
 // lineOf finds the line of a key of the top level. The TOML library knows it but does not tell for keys that decode well.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -22,8 +23,22 @@ type Setting struct {
 	Flag    string   // empty: no flag, because a command line can be read by every process of the machine
 	Default string
 	Help    string
+	kind    kind
 	allowed func(string) error
 }
+
+// kind is how a setting is written in the config file.
+type kind int
+
+const (
+	words kind = iota // text in quotes
+	truth             // true or false
+	number
+	list // a list of texts; separated by commas in the environment
+)
+
+// listMark separates the items of a list inside a value.
+const listMark = "\n"
 
 // Settings is every setting, in the order of the docs.
 func Settings() []Setting {
@@ -32,8 +47,11 @@ func Settings() []Setting {
 		{Key: "client_secret", Env: []string{"AURA_CLIENT_SECRET", "NEO4J_AURA_CLIENT_SECRET"}, Help: "its secret", allowed: filled},
 		{Key: "base_url", Env: []string{"AURA_BASE_URL"}, Flag: "base-url", Default: auraclient.DefaultBaseURL, Help: "address of the Aura API, with or without /v1", allowed: address},
 		{Key: "auth_url", Env: []string{"AURA_AUTH_URL"}, Flag: "auth-url", Default: "the base URL's host + /oauth/token", Help: "address of the token endpoint", allowed: address},
-		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", allowed: oneOf("true", "false")},
-		{Key: "requests_per_minute", Env: []string{envPrefix + "REQUESTS_PER_MINUTE"}, Default: "120", Help: "most requests to Aura in any 60 s; 25 for trial accounts", allowed: between(1, 1000)},
+		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", kind: truth, allowed: oneOf("true", "false")},
+		{Key: "toolsets", Env: []string{envPrefix + "TOOLSETS"}, Flag: "toolsets", Default: "default", Help: "which tools are offered: " + strings.Join(toolsets(), ", ") + ", default (the first three) or all", kind: list, allowed: each(oneOf(append(toolsets(), "default", "all")...))},
+		{Key: "protected", Env: []string{envPrefix + "PROTECTED"}, Help: "names, with * as a wildcard, and IDs of databases that are never part of a bulk operation", kind: list, allowed: each(pattern)},
+		{Key: "secret_sink", Env: []string{envPrefix + "SECRET_SINK"}, Default: "file", Help: "where the one-time password of a new database goes: file (private to your account), keyring, or reveal (into the assistant's conversation)", allowed: oneOf("file", "keyring", "reveal")},
+		{Key: "requests_per_minute", Env: []string{envPrefix + "REQUESTS_PER_MINUTE"}, Default: "120", Help: "most requests to Aura in any 60 s; 25 for trial accounts", kind: number, allowed: between(1, 1000)},
 		{Key: "log_level", Env: []string{envPrefix + "LOG_LEVEL"}, Flag: "log-level", Default: "info", Help: "what is logged on standard error", allowed: oneOf("debug", "info", "warn", "error")},
 	}
 }
@@ -69,6 +87,27 @@ func oneOf(values ...string) func(string) error {
 	}
 }
 
+// toolsets are the ones there are; the first three are the default.
+func toolsets() []string { return []string{"instances", "snapshots", "tenants", "keys", "analytics"} }
+
+func each(check func(string) error) func(string) error {
+	return func(v string) error {
+		for item := range strings.SplitSeq(v, listMark) {
+			if err := check(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func pattern(v string) error {
+	if strings.Trim(v, "* ") == "" {
+		return fmt.Errorf("has the pattern %s; allowed: a name or an ID, with * as a wildcard", text.Quote(v))
+	}
+	return nil
+}
+
 func between(low, high int) func(string) error {
 	return func(v string) error {
 		if n, err := strconv.Atoi(v); err == nil && n >= low && n <= high {
@@ -88,12 +127,42 @@ func settle(all layer) Config {
 		c.RequestsPerMinute = n
 	}
 	c.ReadOnly = all["read_only"].text == "true"
+	c.Protected = items(all["protected"])
+	c.SecretSink = cmp.Or(all["secret_sink"].text, "file")
+	c.Toolsets = expand(items(all["toolsets"]))
 	if v, given := all["log_level"]; given {
 		_ = c.LogLevel.UnmarshalText([]byte(v.text)) // checked before
 	} else {
 		c.LogLevel = slog.LevelInfo
 	}
 	return c
+}
+
+func items(v value) []string {
+	if v.text == "" {
+		return nil
+	}
+	return strings.Split(v.text, listMark)
+}
+
+// expand replaces the words that stand for several toolsets. Nothing given means the default.
+func expand(names []string) []string {
+	if len(names) == 0 {
+		names = []string{"default"}
+	}
+	var out []string
+	for _, n := range names {
+		switch n {
+		case "all":
+			out = append(out, toolsets()...)
+		case "default":
+			out = append(out, toolsets()[:3]...)
+		default:
+			out = append(out, n)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // environment picks our variables. An unknown one with our prefix is an error, since it is most likely a misspelt setting.
@@ -116,6 +185,9 @@ func environment(environ []string) (layer, error) {
 			if other, twice := env[s.Key]; twice && other.text != v {
 				return nil, fmt.Errorf("%s and %s are both set, to different values: unset one", strings.TrimPrefix(other.origin, "environment "), name)
 			}
+			if s.kind == list {
+				v = strings.Join(fields(v), listMark)
+			}
 			env[s.Key] = value{v, "environment " + name}
 		}
 	}
@@ -128,6 +200,15 @@ func environment(environ []string) (layer, error) {
 		env[configKey] = value{v, "environment " + configVariable}
 	}
 	return env, nil
+}
+
+// fields splits a list at its commas.
+func fields(v string) []string {
+	var out []string
+	for item := range strings.SplitSeq(v, ",") {
+		out = append(out, strings.TrimSpace(item))
+	}
+	return out
 }
 
 func suggestion(given string, known []string) string {

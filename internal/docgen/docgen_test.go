@@ -1,14 +1,12 @@
 package docgen_test
 
 import (
-	"context"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"aura-mcp/auraclient"
 	"aura-mcp/internal/docgen"
 	"aura-mcp/tools"
 )
@@ -22,7 +20,7 @@ func TestGeneratedPartsOfTheReadme(t *testing.T) {
 	}
 	got := strings.ReplaceAll(string(raw), "\r\n", "\n")
 	want := got
-	catalog := tools.New(func(context.Context) (*auraclient.Client, error) { return nil, nil }).Catalog()
+	catalog := tools.New(tools.Options{}).Catalog()
 	for name, content := range map[string]string{"tools": docgen.Tools(catalog), "settings": docgen.Settings()} {
 		if want, err = docgen.Replace(want, name, content); err != nil {
 			t.Fatalf("%s: %v", file, err)

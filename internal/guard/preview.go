@@ -37,7 +37,7 @@ func Preview(plan op.Plan) string {
 
 func describe(r op.Resource) string {
 	parts := []string{r.ID}
-	for _, p := range []string{r.Type, r.Memory, r.Status} {
+	for _, p := range []string{r.Type, r.Memory, r.Status, r.Detail} {
 		if p != "" {
 			parts = append(parts, oneWord(p))
 		}

@@ -11,6 +11,8 @@ type Resource struct {
 	Type   string `json:"type,omitempty"`
 	Memory string `json:"memory,omitempty"`
 	Status string `json:"status,omitempty"`
+	// Detail is whatever else of the resource the plan depends on, in words.
+	Detail string `json:"detail,omitempty"`
 }
 
 // Fact is one line of a preview: a fixed label of ours and a value. Text from elsewhere stands in the value quoted.
@@ -45,6 +47,9 @@ type Plan struct {
 	// Confirm is what a person types when something is destroyed: the target's exact name, or its ID where the name is no
 	// safe thing to type.
 	Confirm string
+	// Prepared is what the planning worked out for the run. It follows from the arguments and the resources above, so it is
+	// not compared.
+	Prepared any
 }
 
 // Same reports whether two plans act on the same resources in the same state with the same effects. What a preview adds for

@@ -1,0 +1,344 @@
+package tools
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"aura-mcp/auraclient"
+	"aura-mcp/internal/op"
+	"aura-mcp/internal/text"
+)
+
+type deleteInstanceIn struct {
+	Instance    string `json:"instance" jsonschema:"ID or exact name of the database"`
+	WaitSeconds int    `json:"wait_seconds,omitempty" jsonschema:"how long to wait until it is gone; default 0" min:"0" max:"50"`
+}
+
+func (f *Fleet) planDelete(ctx context.Context, in deleteInstanceIn) (op.Plan, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	t, err := f.look(ctx, aura, in.Instance, exactly)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	plan := op.Plan{
+		Headline: fmt.Sprintf("Delete the database %s for good.", text.Quote(t.instance.Name)),
+		Targets:  []op.Resource{t.resource()},
+		Confirm:  t.confirm(),
+	}
+	switch {
+	case t.instance.Status == auraclient.StatusDestroying:
+		return plan, nil // on its way already
+	case t.instance.Status.Transitional():
+		return op.Plan{}, notNow(t.instance, auraclient.StatusRunning)
+	}
+	plan.Effects = op.Destructive
+	plan.Facts = []op.Fact{
+		{Label: "what is lost", Value: "the database with everything in it, and all its snapshots"},
+		{Label: "newest snapshot", Value: f.newestSnapshot(ctx, aura, t.instance) + "; it goes with the database"},
+		{Label: "can be undone", Value: "no"},
+	}
+	return plan, nil
+}
+
+func (f *Fleet) delete(ctx context.Context, call op.Call, in deleteInstanceIn, plan op.Plan) (InstanceChange, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return InstanceChange{}, err
+	}
+	target := plan.Targets[0]
+	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: string(auraclient.StatusDestroying)}
+	if plan.Effects != op.Read {
+		f.touch(target.ID)
+		_, err := aura.Instances.Delete(ctx, target.ID)
+		switch {
+		case auraclient.IsGone(err): // somebody else was faster, or it was answered twice: gone is what was wanted
+			out.State, out.Status, out.Message = op.Done, statusDeleted, fmt.Sprintf("%s is deleted", text.Quote(target.Name))
+			return out, nil
+		case err != nil:
+			return InstanceChange{}, fmt.Errorf("delete the instance %s: %w", target.ID, err)
+		}
+	}
+	return f.accepted(ctx, call, aura, out, auraclient.StatusDestroying, statusDeleted, in.WaitSeconds), nil
+}
+
+type overwriteInstanceIn struct {
+	Instance         string `json:"instance" jsonschema:"ID or exact name of the database whose data is REPLACED"`
+	SourceInstance   string `json:"source_instance,omitempty" jsonschema:"ID or exact name of the database that the data comes from"`
+	SourceSnapshotID string `json:"source_snapshot_id,omitempty" jsonschema:"a snapshot of the source instead of its present state; must be exportable"`
+	WaitSeconds      int    `json:"wait_seconds,omitempty" jsonschema:"how long to wait for the outcome; default 0" min:"0" max:"50"`
+}
+
+func (f *Fleet) planOverwrite(ctx context.Context, in overwriteInstanceIn) (op.Plan, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	if in.SourceInstance == "" {
+		return op.Plan{}, &op.Error{What: "`source_instance` is missing", Next: "call again with it; to put a database back to one of its own snapshots use restore_snapshot", Unchanged: true}
+	}
+	t, err := f.look(ctx, aura, in.Instance, exactly)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	s, err := f.look(ctx, aura, in.SourceInstance, exactly)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	if err := overwritable(t, s); err != nil {
+		return op.Plan{}, err
+	}
+	source := s.resource()
+	request := auraclient.OverwriteRequest{SourceInstanceID: s.instance.ID, SourceSnapshotID: in.SourceSnapshotID}
+	from := fmt.Sprintf("the data of %s as it is now; Aura takes a fresh snapshot of it first", text.Quote(source.Name))
+	if in.SourceSnapshotID != "" {
+		snapshot, err := f.sourceSnapshot(ctx, aura, s.instance, in.SourceSnapshotID)
+		if err != nil {
+			return op.Plan{}, err
+		}
+		source.Detail = "snapshot " + snapshot.SnapshotID
+		from = fmt.Sprintf("the data of %s as of %s", text.Quote(source.Name), moment(snapshot.Timestamp))
+	}
+	plan := op.Plan{
+		Effects: op.Destructive, Targets: []op.Resource{t.resource()}, Source: &source, Confirm: t.confirm(), Prepared: request,
+		Headline: fmt.Sprintf("Replace all data of the database %s by that of %s.", text.Quote(t.instance.Name), text.Quote(source.Name)),
+		Facts: []op.Fact{
+			{Label: "what is lost", Value: fmt.Sprintf("everything in %s; its newest snapshot: %s", text.Quote(t.instance.Name), f.newestSnapshot(ctx, aura, t.instance))},
+			{Label: "what comes instead", Value: from},
+			{Label: "can be undone", Value: "only by restoring a snapshot of it from before"},
+		},
+	}
+	if s.tenant.ID != t.tenant.ID {
+		plan.Facts = append(plan.Facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("from the tenant %s into the tenant %s: whoever reads the second reads it then", text.Quote(s.tenant.shown()), text.Quote(t.tenant.shown()))})
+	}
+	return plan, nil
+}
+
+// overwritable refuses pairs that Aura refuses, some of which it would refuse with an error 500.
+func overwritable(t, s target) error {
+	can, known := capabilities(t.instance.Type)
+	switch {
+	case t.instance.ID == s.instance.ID:
+		return &op.Error{What: "source and target are the same database", Next: "to put a database back to one of its own snapshots use restore_snapshot", Unchanged: true}
+	case known && !can.overwritten:
+		return cannot("being overwritten", t.instance.Type, "tell the person; create_instance with source_instance makes a new copy")
+	case t.instance.Status != auraclient.StatusRunning:
+		return notNow(t.instance, auraclient.StatusRunning)
+	case s.instance.Status != auraclient.StatusRunning && s.instance.Status != auraclient.StatusPaused:
+		return notNow(s.instance, auraclient.StatusRunning)
+	}
+	for _, size := range []struct{ what, source, target string }{
+		{"memory", s.instance.Memory, t.instance.Memory}, {"storage", s.instance.Storage, t.instance.Storage},
+	} {
+		if from, to := gigabytes(size.source), gigabytes(size.target); from > 0 && to > 0 && from > to {
+			return &op.Error{
+				What:      fmt.Sprintf("%s is smaller than %s: %s %s against %s", text.Quote(t.instance.Name), text.Quote(s.instance.Name), size.what, size.target, size.source),
+				Next:      "make the target as large as the source with update_instance first, if the person wants that",
+				Unchanged: true,
+			}
+		}
+	}
+	return nil
+}
+
+// sourceSnapshot reads a snapshot that data is to come from.
+func (f *Fleet) sourceSnapshot(ctx context.Context, aura *auraclient.Client, i *auraclient.Instance, id string) (*auraclient.Snapshot, error) {
+	s, err := f.completedSnapshot(ctx, aura, i, id)
+	if err == nil && s.Exportable != nil && !*s.Exportable {
+		return nil, &op.Error{
+			What:      fmt.Sprintf("the snapshot %s is not exportable, so no other database can be made from it", text.Quote(id)),
+			Next:      "choose one that list_snapshots shows as exportable, or take one with create_snapshot",
+			Unchanged: true,
+		}
+	}
+	return s, err
+}
+
+func (f *Fleet) completedSnapshot(ctx context.Context, aura *auraclient.Client, i *auraclient.Instance, id string) (*auraclient.Snapshot, error) {
+	s, err := aura.Snapshots.Get(ctx, i.ID, id)
+	switch {
+	case auraclient.IsNotFound(err):
+		return nil, &op.Error{What: fmt.Sprintf("%s has no snapshot %s", text.Quote(i.Name), text.Quote(id)), Next: "call list_snapshots to see what there is", Unchanged: true, Err: err}
+	case err != nil:
+		return nil, fmt.Errorf("read the snapshot %s: %w", text.Quote(id), err)
+	case s.Status != auraclient.SnapshotCompleted:
+		return nil, &op.Error{What: fmt.Sprintf("the snapshot %s is not complete (%s)", text.Quote(id), shown(string(s.Status))), Next: "call get_snapshot with wait_seconds, or choose another", Unchanged: true}
+	}
+	return s, nil
+}
+
+func (f *Fleet) overwrite(ctx context.Context, call op.Call, in overwriteInstanceIn, plan op.Plan) (InstanceChange, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return InstanceChange{}, err
+	}
+	target := plan.Targets[0]
+	f.touch(target.ID)
+	answered, err := aura.Instances.Overwrite(ctx, target.ID, plan.Prepared.(auraclient.OverwriteRequest))
+	if err != nil {
+		return InstanceChange{}, fmt.Errorf("overwrite the instance %s: %w", target.ID, err)
+	}
+	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status))}
+	return f.accepted(ctx, call, aura, out, auraclient.StatusOverwriting, auraclient.StatusRunning, in.WaitSeconds), nil
+}
+
+type restoreSnapshotIn struct {
+	Instance    string `json:"instance" jsonschema:"ID or exact name of the database"`
+	SnapshotID  string `json:"snapshot_id" jsonschema:"one of its own snapshots, as list_snapshots gave it"`
+	WaitSeconds int    `json:"wait_seconds,omitempty" jsonschema:"how long to wait for the outcome; default 0" min:"0" max:"50"`
+}
+
+func (f *Fleet) planRestore(ctx context.Context, in restoreSnapshotIn) (op.Plan, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	t, err := f.look(ctx, aura, in.Instance, exactly)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	if t.instance.Status != auraclient.StatusRunning && !t.instance.Status.Failed() {
+		return op.Plan{}, notNow(t.instance, auraclient.StatusRunning)
+	}
+	s, err := f.completedSnapshot(ctx, aura, t.instance, in.SnapshotID)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	return op.Plan{
+		Effects: op.Destructive, Targets: []op.Resource{t.resource()}, Confirm: t.confirm(),
+		Source:   &op.Resource{Kind: "snapshot", ID: s.SnapshotID, Name: t.instance.Name, Status: string(s.Status), Detail: "taken " + instant(s.Timestamp)},
+		Headline: fmt.Sprintf("Put the database %s back to its snapshot of %s.", text.Quote(t.instance.Name), moment(s.Timestamp)),
+		Facts: []op.Fact{
+			{Label: "what is lost", Value: "everything written since then (" + since(s.Timestamp) + ")"},
+			{Label: "what happens", Value: "it happens in place; applications are interrupted meanwhile"},
+			{Label: "can be undone", Value: "only by restoring a later snapshot, if there is one: " + f.newestSnapshot(ctx, aura, t.instance)},
+		},
+	}, nil
+}
+
+func (f *Fleet) restore(ctx context.Context, call op.Call, in restoreSnapshotIn, plan op.Plan) (InstanceChange, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return InstanceChange{}, err
+	}
+	target := plan.Targets[0]
+	f.touch(target.ID)
+	answered, err := aura.Snapshots.Restore(ctx, target.ID, plan.Source.ID)
+	if err != nil {
+		return InstanceChange{}, fmt.Errorf("restore the instance %s: %w", target.ID, err)
+	}
+	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status))}
+	return f.accepted(ctx, call, aura, out, auraclient.StatusRestoring, auraclient.StatusRunning, in.WaitSeconds), nil
+}
+
+// snapshotDays is how far back a plan looks for the newest snapshot.
+const snapshotDays = 7
+
+// newestSnapshot describes the newest completed snapshot for a plan. It is for the reader, so trouble is told and no error.
+func (f *Fleet) newestSnapshot(ctx context.Context, aura *auraclient.Client, i *auraclient.Instance) string {
+	today := auraclient.DayOf(time.Now())
+	for back := range snapshotDays {
+		all, err := aura.Bulk().Snapshots.List(ctx, i.ID, today.AddDays(-back))
+		if err != nil {
+			return "could not be read"
+		}
+		var newest time.Time
+		for _, s := range all {
+			if s.Status == auraclient.SnapshotCompleted && s.Timestamp.After(newest) {
+				newest = s.Timestamp
+			}
+		}
+		if !newest.IsZero() {
+			return fmt.Sprintf("%s, %s ago", moment(newest), since(newest))
+		}
+	}
+	return fmt.Sprintf("none in the last %d days", snapshotDays)
+}
+
+// moment is a time for a person: in UTC, and in the server's own zone where that differs.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "an unknown time"
+	}
+	utc := t.UTC().Format("2 Jan 2006 15:04 UTC")
+	if _, offset := t.Local().Zone(); offset == 0 {
+		return utc
+	}
+	return utc + t.Local().Format(" (15:04 here)")
+}
+
+// since is how long ago t was, such as "14 h 20 min".
+func since(t time.Time) string {
+	if t.IsZero() {
+		return "an unknown time"
+	}
+	minutes := int(time.Since(t).Minutes())
+	switch {
+	case minutes < 60:
+		return fmt.Sprintf("%d min", max(minutes, 0))
+	case minutes < 48*60:
+		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
+	}
+	return fmt.Sprintf("%d days", minutes/60/24)
+}
+
+type upgradeInstanceIn struct {
+	Instance    string `json:"instance" jsonschema:"ID or exact name of the database; must be professional-db"`
+	Memory      string `json:"memory,omitempty" jsonschema:"memory after the upgrade; with storage, or neither"`
+	Storage     string `json:"storage,omitempty" jsonschema:"storage after the upgrade; with memory, or neither"`
+	WaitSeconds int    `json:"wait_seconds,omitempty" jsonschema:"how long to wait for the outcome; default 0" min:"0" max:"50"`
+}
+
+func (f *Fleet) planUpgrade(ctx context.Context, in upgradeInstanceIn) (op.Plan, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	t, err := f.look(ctx, aura, in.Instance, exactly)
+	if err != nil {
+		return op.Plan{}, err
+	}
+	can, known := capabilities(t.instance.Type)
+	switch {
+	case (in.Memory == "") != (in.Storage == ""):
+		return op.Plan{}, &op.Error{What: "`memory` and `storage` go together", Next: "call again with both, or with neither to keep the size", Unchanged: true}
+	case t.instance.Type == auraclient.TypeBusinessCritical:
+		return op.Plan{}, &op.Error{What: fmt.Sprintf("%s is business-critical already", text.Quote(t.instance.Name)), Next: "for more memory use update_instance", Unchanged: true}
+	case known && !can.upgrade:
+		return op.Plan{}, cannot("the upgrade to business-critical", t.instance.Type, "only professional-db can be upgraded; tell the person")
+	case t.instance.Status != auraclient.StatusRunning:
+		return op.Plan{}, notNow(t.instance, auraclient.StatusRunning)
+	}
+	size := "the size stays as it is"
+	if in.Memory != "" {
+		size = fmt.Sprintf("memory %s, storage %s", text.Quote(in.Memory), text.Quote(in.Storage))
+	}
+	return op.Plan{
+		Effects: op.Destructive | op.Billable, Targets: []op.Resource{t.resource()}, Confirm: t.confirm(),
+		Prepared: auraclient.UpgradeRequest{Memory: in.Memory, Storage: in.Storage},
+		Headline: fmt.Sprintf("Move the database %s to the Business Critical plan for good.", text.Quote(t.instance.Name)),
+		Facts: []op.Fact{
+			{Label: "what happens", Value: "its ID and data stay; " + size + "; the Graph Data Science plugin is dropped"},
+			{Label: "what it costs", Value: "it is billed as Business Critical from then on"},
+			{Label: "can be undone", Value: "no: there is no way back to Professional"},
+		},
+	}, nil
+}
+
+func (f *Fleet) upgrade(ctx context.Context, call op.Call, in upgradeInstanceIn, plan op.Plan) (InstanceChange, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return InstanceChange{}, err
+	}
+	target := plan.Targets[0]
+	f.touch(target.ID)
+	answered, err := aura.Instances.Upgrade(ctx, target.ID, plan.Prepared.(auraclient.UpgradeRequest))
+	if err != nil {
+		return InstanceChange{}, fmt.Errorf("upgrade the instance %s: %w", target.ID, err)
+	}
+	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status))}
+	return f.accepted(ctx, call, aura, out, auraclient.StatusUpgrading, auraclient.StatusRunning, in.WaitSeconds), nil
+}
