@@ -36,9 +36,11 @@ const DefaultBaseURL = "https://api.neo4j.io"
 // Client talks to Aura with one set of API credentials. Make one with [New]; it
 // needs no closing.
 type Client struct {
-	Instances *InstancesService
-	Snapshots *SnapshotsService
-	Tenants   *TenantsService
+	Instances           *InstancesService
+	Snapshots           *SnapshotsService
+	Tenants             *TenantsService
+	CustomerManagedKeys *CustomerManagedKeysService
+	GraphAnalytics      *GraphAnalyticsService
 
 	conn  *connection
 	class class

@@ -3,6 +3,7 @@ package auraclient
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -50,6 +51,8 @@ func (c *connection) client(class class) *Client {
 	client.Instances = &InstancesService{client}
 	client.Snapshots = &SnapshotsService{client}
 	client.Tenants = &TenantsService{client}
+	client.CustomerManagedKeys = &CustomerManagedKeysService{client}
+	client.GraphAnalytics = &GraphAnalyticsService{client}
 	return client
 }
 
@@ -104,6 +107,16 @@ func (a *answer) unusable(why error) error {
 		Method: a.method, Path: a.path, MaybeSent: true,
 		Status: a.status, RequestID: clean(a.header.Get("X-Request-Id"), maxExcerpt), Err: why,
 	}
+}
+
+// readable is nil when the answer to a change is empty or JSON, for a change whose
+// answer need not say anything. Anything else comes from something that stands
+// between, and Aura may not have seen the request.
+func (a *answer) readable() error {
+	if _, err := decodeData[json.RawMessage](a); err != nil && !errors.Is(err, errNoData) {
+		return err
+	}
+	return nil
 }
 
 // get reads. query may be nil.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -96,6 +97,19 @@ type ArgumentError struct {
 
 // Error puts argument and problem together.
 func (e *ArgumentError) Error() string { return e.Argument + " " + e.Problem }
+
+// argument is one by its name in words and its value.
+type argument struct{ name, value string }
+
+// required refuses the first argument that is empty.
+func required(arguments []argument) error {
+	for _, a := range arguments {
+		if a.value == "" {
+			return &ArgumentError{Argument: a.name, Problem: "is empty"}
+		}
+	}
+	return nil
+}
 
 // BudgetError means that a request was not sent because its turn in the request
 // budget would have come after the context's deadline, or because Aura asked for
@@ -190,12 +204,7 @@ func hasStatus(err error, statuses ...int) bool {
 	if !ok {
 		return false
 	}
-	for _, status := range statuses {
-		if e.Status == status {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(statuses, e.Status)
 }
 
 // resourceStatus is hasStatus for statuses that mean something else when the

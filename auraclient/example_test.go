@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net/http"
 	"strings"
 	"time"
@@ -36,7 +35,7 @@ func (c conversation) RoundTrip(r *http.Request) (*http.Response, error) {
 func exampleClient(c conversation) *auraclient.Client {
 	client, err := auraclient.New("client-id", "client-secret", auraclient.WithTransport(c))
 	if err != nil {
-		log.Fatal(err)
+		panic(err)
 	}
 	return client
 }
@@ -47,7 +46,8 @@ func Example_list() {
 	})
 	instances, err := client.Instances.List(context.Background(), "")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	for _, i := range instances {
 		fmt.Println(i.ID, i.Name)
@@ -66,7 +66,8 @@ func ExampleInstancesService_Wait() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	if _, err := client.Instances.Resume(ctx, "2f49c2b3"); err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	instance, err := client.Instances.Wait(ctx, "2f49c2b3", auraclient.InstanceWait{
 		For:      []auraclient.Status{auraclient.StatusRunning},
@@ -78,7 +79,7 @@ func ExampleInstancesService_Wait() {
 	case errors.As(err, &end):
 		fmt.Println("still", end.Status)
 	case err != nil:
-		log.Fatal(err)
+		fmt.Println(err)
 	default:
 		fmt.Println(instance.ID, "is", instance.Status)
 	}
@@ -119,16 +120,19 @@ func ExampleSnapshotsService_Restore() {
 	ctx := context.Background()
 	safety, err := client.Snapshots.Create(ctx, "2f49c2b3")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	snapshot, err := client.Snapshots.Wait(ctx, "2f49c2b3", safety.SnapshotID, nil)
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("safe:", snapshot.SnapshotID, snapshot.Status)
 	instance, err := client.Snapshots.Restore(ctx, "2f49c2b3", "2026-01-20T18:07:25Z")
 	if err != nil {
-		log.Fatal(err)
+		fmt.Println(err)
+		return
 	}
 	fmt.Println("accepted:", instance.Status)
 	// Output:

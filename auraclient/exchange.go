@@ -155,8 +155,7 @@ func (s *sentTrace) never(err error) bool {
 	if s.asked.Load() {
 		return !s.got.Load()
 	}
-	var op *net.OpError
-	if errors.As(err, &op) {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Op == "dial" || op.Op == "proxyconnect"
 	}
 	return untrusted(err)

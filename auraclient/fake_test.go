@@ -2,7 +2,6 @@ package auraclient_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -226,13 +225,6 @@ func within(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	t.Cleanup(cancel)
 	return ctx
-}
-
-func jsonBody(t *testing.T, body string) map[string]any {
-	t.Helper()
-	var m map[string]any
-	noError(t, json.Unmarshal([]byte(body), &m))
-	return m
 }
 
 // instanceJSON is an answer about instance 2f49c2b3.

@@ -57,13 +57,11 @@ type CreateInstanceRequest struct {
 }
 
 func (r CreateInstanceRequest) check() error {
-	for _, required := range []struct{ argument, value string }{
+	if err := required([]argument{
 		{"name", r.Name}, {"tenant id", r.TenantID}, {"cloud provider", r.CloudProvider},
 		{"region", r.Region}, {"type", string(r.Type)}, {"memory", r.Memory},
-	} {
-		if required.value == "" {
-			return &ArgumentError{Argument: required.argument, Problem: "is empty"}
-		}
+	}); err != nil {
+		return err
 	}
 	if r.SourceSnapshotID != "" && r.SourceInstanceID == "" {
 		return &ArgumentError{Argument: "source snapshot id", Problem: "needs the source instance it belongs to"}

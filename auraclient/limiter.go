@@ -54,7 +54,7 @@ func newLimiter(perWindow int) *limiter {
 // acquire waits until a request of the class may be sent and counts it as sent.
 // It returns a [*BudgetError] at once when that would be too late.
 func (l *limiter) acquire(ctx context.Context, c class) error {
-	wait, err := l.join(ctx, c)
+	err := l.join(ctx, c)
 	defer l.leave(c)
 	if err != nil {
 		return err
@@ -66,8 +66,8 @@ func (l *limiter) acquire(ctx context.Context, c class) error {
 		return interrupted(ctx)
 	}
 	for {
-		var paused <-chan struct{}
-		if wait, paused, err = l.take(ctx, c); wait <= 0 || err != nil {
+		wait, paused, err := l.take(ctx, c)
+		if wait <= 0 || err != nil {
 			return err
 		}
 		timer := time.NewTimer(wait)
@@ -85,11 +85,12 @@ func interrupted(ctx context.Context) error {
 }
 
 // join stands in line, unless the line is too long already.
-func (l *limiter) join(ctx context.Context, c class) (time.Duration, error) {
+func (l *limiter) join(ctx context.Context, c class) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting[c]++
-	return l.estimate(ctx, c, l.waiting[c]-1)
+	_, err := l.estimate(ctx, c, l.waiting[c]-1)
+	return err
 }
 
 func (l *limiter) leave(c class) {

@@ -17,7 +17,8 @@ const unsaidPause = 5 * time.Second
 func (c *connection) retried(next handler) handler {
 	return func(ctx context.Context, r *request) (*answer, error) {
 		var last error
-		pace := &pacing{BackOff: newBackOff(), ctx: ctx}
+		pace := &pacing{BackOff: newBackOff()}
+		pace.deadline, pace.limited = ctx.Deadline()
 		a, err := backoff.RetryWithData(func() (*answer, error) {
 			a, err := next(ctx, r)
 			last = err
@@ -67,9 +68,10 @@ func repeatable(r *request, err error) bool {
 // pacing is the time between attempts: exponential, unless Aura named a time.
 type pacing struct {
 	backoff.BackOff
-	ctx    context.Context
-	paused bool          // the limiter does the waiting
-	after  time.Duration // what Aura asked for
+	deadline time.Time     // the caller's
+	limited  bool          // whether there is one
+	paused   bool          // the limiter does the waiting
+	after    time.Duration // what Aura asked for
 }
 
 func (p *pacing) hint(err error) {
@@ -89,8 +91,7 @@ func (p *pacing) NextBackOff() time.Duration {
 	if p.paused {
 		wait = p.after
 	}
-	deadline, limited := p.ctx.Deadline()
-	if p.after > longPause || limited && time.Until(deadline) < wait {
+	if p.after > longPause || p.limited && time.Until(p.deadline) < wait {
 		return backoff.Stop
 	}
 	if p.paused {

@@ -68,7 +68,9 @@ func TestSecretPrintsAsRedacted(t *testing.T) {
 
 func TestSecretIsReadAndRevealed(t *testing.T) {
 	t.Parallel()
-	var fromJSON struct{ Password auraclient.Secret }
+	var fromJSON struct {
+		Password auraclient.Secret `json:"Password"`
+	}
 	noError(t, json.Unmarshal([]byte(`{"Password":"hun\nter2"}`), &fromJSON))
 	var fromText auraclient.Secret
 	noError(t, fromText.UnmarshalText([]byte("hun\nter2")))

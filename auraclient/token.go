@@ -58,7 +58,7 @@ func newTokens(clientID string, secret Secret, endpoint *url.URL, c *connection)
 			AuthStyle:    oauth2.AuthStyleInHeader, // or x/oauth2 would try out the other, too
 		},
 		client: &http.Client{
-			Transport: &tokenTransport{c},
+			Transport: &tokenTransport{c}, //nolint:forbidigo // this package speaks HTTP
 			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse // the client secret goes nowhere else
 			},
@@ -180,8 +180,7 @@ func (t *tokens) request(ctx context.Context) (token, error) {
 func (t *tokens) typed(err error) error {
 	var refusal *oauth2.RetrieveError
 	if !errors.As(err, &refusal) {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
+		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err
 		}
 		return &TransportError{Method: http.MethodPost, Path: t.path, Err: err}
@@ -225,12 +224,13 @@ func (e *Error) redact(secrets ...Secret) {
 type tokenTransport struct{ c *connection }
 
 func (t *tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	req = req.Clone(req.Context())
+	ctx := req.Context()
+	req = req.Clone(ctx)
 	req.Header.Set("User-Agent", t.c.userAgent)
 	req.Header.Set("Accept", "application/json")
 	began := time.Now()
 	resp, err := t.c.transport.RoundTrip(req)
-	t.c.logSend(req.Context(), req, resp, began, err)
+	t.c.logSend(ctx, req, resp, began, err)
 	if resp != nil {
 		// x/oauth2 takes an answer labelled as plain text for form encoded.
 		resp.Header = resp.Header.Clone()

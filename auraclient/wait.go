@@ -47,8 +47,12 @@ type WaitError struct {
 	// ReadErr is why the last reading failed, nil when it did not.
 	ReadErr error
 
-	Instance *Instance // the last reading, nil when there was none
-	Snapshot *Snapshot // likewise
+	// The last reading is in the field for what was waited for; nil when there was
+	// none. The other fields are nil.
+	Instance *Instance
+	Snapshot *Snapshot
+	Key      *CustomerManagedKey
+	Session  *Session
 }
 
 // Error says what was waited for and how it ended.
@@ -92,8 +96,7 @@ func (s *InstancesService) Wait(ctx context.Context, id string, w InstanceWait) 
 	if err == nil && polled.last == nil {
 		polled.last = &Instance{ID: id}
 	}
-	var end *WaitError
-	if errors.As(err, &end) {
+	if end, ok := errors.AsType[*WaitError](err); ok {
 		end.What = "instance " + clean(id, maxExcerpt) + " to be " + w.aim()
 		if end.Instance = polled.last; end.Instance != nil {
 			end.Status = string(end.Instance.Status)
@@ -167,32 +170,49 @@ func missing(err error) bool {
 // [InstancesService.Wait]. A failed or cancelled snapshot is a [*WaitError].
 // onUpdate may be nil.
 func (s *SnapshotsService) Wait(ctx context.Context, instanceID, snapshotID string, onUpdate func(Snapshot)) (*Snapshot, error) {
-	var last *Snapshot
 	reader := s.c.Background().Snapshots
+	last, err := await(ctx, awaited[Snapshot]{
+		read:   func() (*Snapshot, error) { return reader.Get(ctx, instanceID, snapshotID) },
+		done:   func(s *Snapshot) bool { return s.Status == SnapshotCompleted },
+		failed: func(s *Snapshot) bool { return s.Status.Failed() },
+		update: onUpdate,
+	})
+	if end, ok := errors.AsType[*WaitError](err); ok {
+		end.What = "snapshot " + clean(snapshotID, maxExcerpt) + " to be " + string(SnapshotCompleted)
+		if end.Snapshot = last; last != nil {
+			end.Status = string(last.Status)
+		}
+	}
+	return last, err
+}
+
+// awaited is a resource that is on its way to one certain state.
+type awaited[T any] struct {
+	read         func() (*T, error)
+	done, failed func(*T) bool
+	update       func(T) // called with every reading; may be nil
+}
+
+// await reads until w is done, and returns the last reading in every case.
+func await[T any](ctx context.Context, w awaited[T]) (*T, error) {
+	var last *T
 	err := poll(ctx, func() (bool, error) {
-		snapshot, err := reader.Get(ctx, instanceID, snapshotID)
+		seen, err := w.read()
 		if missing(err) {
 			return false, &WaitError{Gone: true}
 		}
 		if err != nil {
 			return false, err
 		}
-		last = snapshot
-		if onUpdate != nil {
-			onUpdate(*snapshot)
+		last = seen
+		if w.update != nil {
+			w.update(*seen)
 		}
-		if snapshot.Status.Failed() {
+		if w.failed(seen) {
 			return false, &WaitError{Failed: true}
 		}
-		return snapshot.Status == SnapshotCompleted, nil
+		return w.done(seen), nil
 	})
-	var end *WaitError
-	if errors.As(err, &end) {
-		end.What = "snapshot " + clean(snapshotID, maxExcerpt) + " to be " + string(SnapshotCompleted)
-		if end.Snapshot = last; last != nil {
-			end.Status = string(last.Status)
-		}
-	}
 	return last, err
 }
 

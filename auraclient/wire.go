@@ -2,9 +2,11 @@ package auraclient
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -28,6 +30,15 @@ func (t *text) UnmarshalJSON(raw []byte) error {
 }
 
 func (t text) clean() string { return clean(string(t), maxMessage) }
+
+// memory writes an amount of memory as the rest of the API does: sessions have been
+// seen to answer 4Gi for what was asked for as 4GB.
+func (t text) memory() string {
+	if number, ok := strings.CutSuffix(string(t), "Gi"); ok {
+		return number + "GB"
+	}
+	return string(t)
+}
 
 type count struct{ value *int64 }
 
@@ -66,6 +77,25 @@ func (m *moment) UnmarshalJSON(raw []byte) error {
 	m.Time = time.Time{}
 	if t, err := time.Parse(time.RFC3339, string(bytes.Trim(raw, `"`))); err == nil {
 		m.Time = t.UTC()
+	}
+	return nil
+}
+
+// span is a length of time such as 1d8h1m2s: Go's own notation with days in front.
+// A bare number is left out, as nobody says of what.
+type span time.Duration
+
+func (s *span) UnmarshalJSON(raw []byte) error {
+	*s = 0
+	word, _ := asString(raw)
+	days, rest, found := strings.Cut(word, "d")
+	if !found {
+		days, rest = "0", word
+	}
+	n, errDays := strconv.ParseUint(days, 10, 15)
+	d, errRest := time.ParseDuration(cmp.Or(rest, "0"))
+	if errDays == nil && errRest == nil {
+		*s = max(0, span(time.Duration(n)*24*time.Hour+d))
 	}
 	return nil
 }

@@ -61,9 +61,14 @@ func (w *wire) requests() []seenRequest {
 	return append([]seenRequest(nil), w.seen...)
 }
 
+// transport trusts the server's certificate.
+func (w *wire) transport() http.RoundTripper {
+	return w.Client().Transport //nolint:forbidigo // it is httptest's own
+}
+
 func (w *wire) client(t *testing.T, opts ...auraclient.Option) *auraclient.Client {
 	t.Helper()
-	opts = append([]auraclient.Option{auraclient.WithBaseURL(w.URL), auraclient.WithTransport(w.Client().Transport)}, opts...)
+	opts = append([]auraclient.Option{auraclient.WithBaseURL(w.URL), auraclient.WithTransport(w.transport())}, opts...)
 	client, err := auraclient.New(clientID, clientSecret, opts...)
 	noError(t, err)
 	return client
@@ -205,7 +210,7 @@ func TestTimeIsUpWhileConnecting(t *testing.T) {
 		<-over // net/http lets a dial go on that nobody waits for any more
 		return nil, net.ErrClosed
 	}}
-	tokens := w.Client().Transport
+	tokens := w.transport()
 	transport := roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Path == "/oauth/token" {
 			return tokens.RoundTrip(r)

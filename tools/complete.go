@@ -42,6 +42,8 @@ func complete(in createInstanceIn, offer []auraclient.InstanceConfiguration, sou
 		case *d.given == "" && slices.Contains(values, d.usual):
 			*d.given = d.usual
 			filled = append(filled, d.name+" "+d.usual)
+		case *d.given == "" && d.name == "storage" && in.Memory == "":
+			continue // it follows from the memory, which is asked for
 		case *d.given == "" && len(values) > 1:
 			missing = append(missing, fmt.Sprintf("`%s` (%s)", d.name, strings.Join(values, ", ")))
 			continue

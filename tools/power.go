@@ -94,7 +94,7 @@ func (p power) plan(ctx context.Context, in powerIn) (op.Plan, error) {
 			}
 		}
 	}
-	plan.Headline = headline(p.verb, plan.Targets)
+	plan.Headline = headline(p.verb, plan)
 	return plan, nil
 }
 

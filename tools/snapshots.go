@@ -161,7 +161,7 @@ func (f *Fleet) planSnapshot(ctx context.Context, in createSnapshotIn) (op.Plan,
 			}
 		}
 	}
-	plan.Headline = headline("Take a snapshot of", plan.Targets)
+	plan.Headline = headline("Take a snapshot of", plan)
 	return plan, nil
 }
 

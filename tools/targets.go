@@ -216,10 +216,10 @@ func glob(pattern, name string) bool {
 	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
-// headline names one target, or counts several.
-func headline(verb string, targets []op.Resource) string {
-	if len(targets) == 1 {
-		return fmt.Sprintf("%s the database %s.", verb, text.Quote(targets[0].Name))
+// headline names the target. Of several it leaves the count to whoever shows the plan: policies may still take some out.
+func headline(verb string, plan op.Plan) string {
+	if plan.Bulk || len(plan.Targets) != 1 {
+		return verb + " these databases."
 	}
-	return fmt.Sprintf("%s %d databases.", verb, len(targets))
+	return fmt.Sprintf("%s the database %s.", verb, text.Quote(plan.Targets[0].Name))
 }

@@ -10,7 +10,9 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -30,6 +32,8 @@ const (
 func serveStdio(ctx context.Context, s *server.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
 	conversation := &conversation{open: map[string]int{}, listening: map[any]string{}, out: out, quiet: make(chan struct{}, 1)}
 	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log}
+	// A client that crashes reads no more. Writing to it would kill the process, in the middle of a change perhaps.
+	signal.Ignore(syscall.SIGPIPE)
 	stdio := server.NewStdioServer(s)
 	server.WithWorkerPoolSize(stdioWorkers)(stdio)
 	stdio.SetErrorLogger(slog.NewLogLogger(log.Handler(), slog.LevelDebug))

@@ -37,6 +37,8 @@ var rules = []rule{
 	{pkg: ".", ours: []string{"internal/..."}, others: anything,
 		instead: "main only turns flags and environment into a Config and calls internal/app; do the rest there"},
 	{pkg: "internal/app", ours: anything, others: anything},
+	{pkg: "examples/...", ours: []string{"auraclient"},
+		instead: "an example shows what somebody outside can do, with the client alone"},
 	{pkg: "internal/bench/...", ours: anything, others: anything},
 	{pkg: "internal/archtest",
 		instead: "it has tests and no code"},

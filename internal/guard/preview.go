@@ -13,14 +13,17 @@ import (
 func Preview(plan op.Plan) string {
 	var b strings.Builder
 	b.WriteString(plan.Headline + "\n")
-	for _, r := range plan.Targets {
-		b.WriteString("\n" + describe(r))
+	if plan.Bulk {
+		fmt.Fprintf(&b, "\nhow many: %d", len(plan.Targets))
 	}
-	if plan.Source != nil {
-		b.WriteString("\nfrom " + describe(*plan.Source))
+	for _, r := range plan.Targets {
+		fmt.Fprintf(&b, "\n%s: %s", r.Kind, describe(r))
 	}
 	for _, s := range plan.Skipped {
-		b.WriteString("\nleft alone: " + describe(s.Resource) + ": " + s.Reason)
+		fmt.Fprintf(&b, "\nleft alone: %s because %s", describe(s.Resource), s.Reason)
+	}
+	if plan.Source != nil {
+		fmt.Fprintf(&b, "\nfrom %s: %s", plan.Source.Kind, describe(*plan.Source))
 	}
 	fmt.Fprintf(&b, "\neffect: %s", meaning(plan.Effects))
 	for _, f := range plan.Facts {
@@ -35,23 +38,24 @@ func Preview(plan op.Plan) string {
 	return b.String()
 }
 
+// describe is a resource on one line: "prod" in "Production" (2f49c2b3, business-critical, 8GB, running).
 func describe(r op.Resource) string {
-	parts := []string{r.ID}
+	parts := []string{oneWord(r.ID)}
 	for _, p := range []string{r.Type, r.Memory, r.Status, r.Detail} {
 		if p != "" {
 			parts = append(parts, oneWord(p))
 		}
 	}
-	line := fmt.Sprintf("%s: %s (%s)", r.Kind, text.Quote(r.Name), strings.Join(parts, ", "))
+	line := text.Quote(r.Name)
 	if r.Tenant != "" {
-		line += "\ntenant: " + text.Quote(r.Tenant)
+		line += " in " + text.Quote(r.Tenant)
 	}
-	return line
+	return line + " (" + strings.Join(parts, ", ") + ")"
 }
 
 // oneWord leaves Aura's own words (types, sizes, statuses) as they are and quotes what does not look like one.
 func oneWord(s string) string {
-	if text.Plain(s) && len(s) <= 40 {
+	if text.Plain(s) && len(s) <= 80 {
 		return s
 	}
 	return text.Quote(s)
