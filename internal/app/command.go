@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -29,7 +31,18 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 			if err != nil {
 				return err
 			}
-			return serveStdio(c.Context(), s.server, p.Stdin, p.Stdout, s.log)
+			ctx, cancel := context.WithCancelCause(c.Context())
+			defer cancel(nil)
+			go func() {
+				if err := s.server.ready(); err != nil {
+					cancel(err)
+				}
+			}()
+			err = serveStdio(ctx, s.server.MCPServer, p.Stdin, p.Stdout, s.log)
+			if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
+				return cause
+			}
+			return err
 		},
 	}
 	root.SetArgs(p.Args)

@@ -14,7 +14,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/aurasim"
@@ -66,7 +65,7 @@ func testFleet() aurasim.State {
 type rig struct {
 	t       *testing.T
 	sim     *aurasim.Server
-	server  *server.MCPServer
+	server  *mcpServer
 	catalog map[string]op.Operation
 	log     *syncBuffer
 	secrets string // directory of the file sink
@@ -110,8 +109,8 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	for _, operation := range catalog {
 		r.catalog[operation.Spec.Name] = operation
 	}
-	r.server, err = newServer(serverOptions{Catalog: catalog, Gate: gate, Log: log, Instructions: "test"})
-	if err != nil {
+	r.server = newServer(serverOptions{Catalog: func() []op.Operation { return catalog }, Gate: gate, Log: log, Instructions: "test"})
+	if err := r.server.ready(); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -138,7 +137,7 @@ func (r *rig) connect(era string, asks client.ElicitationHandler) *client.Client
 	if asks != nil {
 		options = append(options, client.WithElicitationHandler(asks))
 	}
-	c, err := client.NewInProcessClientWithOptions(r.server, options...)
+	c, err := client.NewInProcessClientWithOptions(r.server.MCPServer, options...)
 	if err != nil {
 		r.t.Fatal(err)
 	}

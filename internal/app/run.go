@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	"github.com/mark3labs/mcp-go/server"
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/aurasim"
@@ -74,7 +73,7 @@ type setup struct {
 	config config.Config
 	demo   bool
 	log    *slog.Logger
-	server *server.MCPServer
+	server *mcpServer
 	sim    *aurasim.Server // the demo's
 }
 
@@ -108,11 +107,11 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.server, err = newServer(serverOptions{
-		Catalog: tools.New(p.fleetOptions(s, connect)).Catalog(), Gate: gate, Demo: s.demo, Log: s.log,
+	s.server = newServer(serverOptions{
+		Catalog: tools.New(p.fleetOptions(s, connect)).Catalog, Gate: gate, Demo: s.demo, Log: s.log,
 		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
 	})
-	return s, err
+	return s, nil
 }
 
 // fleetOptions gives the tools their surroundings. The demo keeps its passwords apart: they open nothing.

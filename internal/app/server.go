@@ -20,22 +20,30 @@ const demoMark = "aura-mcp/demo"
 
 // serverOptions is what a server is made of.
 type serverOptions struct {
-	Catalog      []op.Operation
+	Catalog      func() []op.Operation
 	Gate         *guard.Gate
 	Instructions string
 	Demo         bool
 	Log          *slog.Logger
 }
 
-// newServer puts every operation behind the gate and offers it over MCP. It fails where an operation cannot be offered
-// safely, rather than offering it with arguments unchecked.
-func newServer(o serverOptions) (*server.MCPServer, error) {
+// mcpServer is the MCP server and its offer, which is still being made when the server can already shake hands: inferring the
+// schemas of some thirty operations takes longer than everything else at the start.
+type mcpServer struct {
+	*server.MCPServer
+	offered chan struct{} // closed when the tools are there, or cannot be
+	err     error         // why they cannot; read after offered
+}
+
+// newServer puts every operation behind the gate and offers it over MCP.
+func newServer(o serverOptions) *mcpServer {
 	title := "Aura databases"
 	if o.Demo {
 		title += " (DEMO)"
 	}
 	hooks := &server.Hooks{}
-	s := server.NewMCPServer("aura-mcp", version(),
+	s := &mcpServer{offered: make(chan struct{})}
+	s.MCPServer = server.NewMCPServer("aura-mcp", version(),
 		server.WithTitle(title),
 		server.WithDescription("Runs a fleet of Neo4j Aura databases"),
 		server.WithInstructions(o.Instructions),
@@ -43,18 +51,38 @@ func newServer(o serverOptions) (*server.MCPServer, error) {
 		server.WithHooks(hooks),
 	)
 	hidden := map[string]bool{}
-	for _, operation := range o.Catalog {
-		if err := operation.Check(); err != nil {
-			return nil, err
-		}
-		hidden[operation.Spec.Name] = !o.Gate.Offers(operation.Spec)
-		s.AddTool(operation.Tool(), o.handler(operation))
-	}
+	hooks.AddBeforeListTools(func(context.Context, any, *mcp.ListToolsRequest) { <-s.offered })
+	hooks.AddBeforeCallTool(func(context.Context, any, *mcp.CallToolRequest) { <-s.offered })
 	// The library's own tool filter would answer a call of a hidden tool with "not found"; the gate says which rule hides it.
 	hooks.AddAfterListTools(func(_ context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
 		result.Tools = slices.DeleteFunc(result.Tools, func(t mcp.Tool) bool { return hidden[t.Name] })
 	})
-	return s, nil
+	go func() {
+		defer close(s.offered)
+		s.err = o.offer(s.MCPServer, hidden)
+	}()
+	return s
+}
+
+// offer adds the tools. It fails where an operation cannot be offered safely, rather than offering it with arguments
+// unchecked.
+func (o serverOptions) offer(s *server.MCPServer, hidden map[string]bool) error {
+	var tools []server.ServerTool
+	for _, operation := range o.Catalog() {
+		if err := operation.Check(); err != nil {
+			return err
+		}
+		hidden[operation.Spec.Name] = !o.Gate.Offers(operation.Spec)
+		tools = append(tools, server.ServerTool{Tool: operation.Tool(), Handler: o.handler(operation)})
+	}
+	s.AddTools(tools...)
+	return nil
+}
+
+// ready waits for the offer and says why there is none.
+func (s *mcpServer) ready() error {
+	<-s.offered
+	return s.err
 }
 
 func (o serverOptions) handler(operation op.Operation) server.ToolHandlerFunc {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 )
 
 // session is a real MCP client in this process, joined to the server: what the commands do goes the same way as what an
@@ -21,12 +20,15 @@ type session struct {
 }
 
 // newSession connects a client. asks is nil for one that cannot ask a person, and says so to the server.
-func newSession(ctx context.Context, s *server.MCPServer, asks client.ElicitationHandler) (*session, error) {
+func newSession(ctx context.Context, s *mcpServer, asks client.ElicitationHandler) (*session, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
 	var options []client.ClientOption
 	if asks != nil {
 		options = append(options, client.WithElicitationHandler(asks))
 	}
-	c, err := client.NewInProcessClientWithOptions(s, options...)
+	c, err := client.NewInProcessClientWithOptions(s.MCPServer, options...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the server: %w", err)
 	}
