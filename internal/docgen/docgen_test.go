@@ -14,25 +14,43 @@ import (
 func TestGeneratedPartsOfTheReadme(t *testing.T) {
 	t.Parallel()
 	const file = "../../README.md"
-	raw, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := strings.ReplaceAll(string(raw), "\r\n", "\n")
-	want := got
-	catalog := tools.New(tools.Options{}).Catalog()
-	for name, content := range map[string]string{"tools": docgen.Tools(catalog), "settings": docgen.Settings()} {
+	want := read(t, file)
+	for name, content := range map[string]string{"tools": docgen.Tools(tools.New(tools.Options{}).Catalog()), "settings": docgen.Settings()} {
+		var err error
 		if want, err = docgen.Replace(want, name, content); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
 	}
+	inSync(t, file, want)
+}
+
+func TestGeneratedToolsPage(t *testing.T) {
+	t.Parallel()
+	inSync(t, "../../docs/tools.md", docgen.ToolsPage(tools.New(tools.Options{}).Catalog(), examples(t)))
+}
+
+// inSync compares a file with what it should be, or writes it where UPDATE is set.
+func inSync(t *testing.T, file, want string) {
+	t.Helper()
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("README.md is not what the code says; run make generate:\n%s", diff)
+	if diff := cmp.Diff(want, read(t, file)); diff != "" {
+		t.Errorf("%s is not what the code says; run make generate:\n%s", file, diff)
 	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	raw, err := os.ReadFile(file)
+	if os.IsNotExist(err) {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(raw), "\r\n", "\n")
 }

@@ -1,0 +1,141 @@
+package docgen_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"aura-mcp/auraclient"
+	"aura-mcp/internal/aurasim"
+	"aura-mcp/internal/docgen"
+	"aura-mcp/internal/guard"
+	"aura-mcp/internal/op"
+	"aura-mcp/internal/vault"
+	"aura-mcp/tools"
+)
+
+// exampleCalls has a call that works and one that is refused for every tool. They run in this order on one demo fleet, at a
+// fixed time.
+func exampleCalls() map[string][2]string {
+	return map[string][2]string{
+		"list_instances":         {`{"name":"*orders*"}`, `{"stauts":"paused"}`},
+		"get_instance":           {`{"instance":"prod-orders"}`, `{"instance":"prod-order"}`},
+		"create_instance":        {`{"name":"orders-copy","tenant":"Development","source_instance":"staging-orders"}`, `{"name":"test","tenant":"Development","type":"business-critical","memory":"9GB"}`},
+		"update_instance":        {`{"instance":"staging-orders","memory":"32GB"}`, `{"instance":"playground","memory":"2GB"}`},
+		"pause_instance":         {`{"instances":["staging-*","dev-*"]}`, `{"instance":"playground"}`},
+		"resume_instance":        {`{"instance":"dev-campaign-2025","wait_seconds":10}`, `{"instance":"dev-supplier-import"}`},
+		"delete_instance":        {`{"instance":"dev-supplier-import"}`, `{"instance":"dev-supplier"}`},
+		"overwrite_instance":     {`{"instance":"staging-orders","source_instance":"prod-orders"}`, `{"instance":"recommendations","source_instance":"recommendations-v2"}`},
+		"upgrade_instance":       {`{"instance":"recommendations"}`, `{"instance":"prod-orders"}`},
+		"estimate_instance_size": {`{"node_count":1000000,"relationship_count":5000000}`, `{"node_count":1000000}`},
+		"wait_for_instance":      {`{"instance":"prod-orders"}`, `{"instance":"prod-orders","wait_seconds":300}`},
+		"list_snapshots":         {`{"instance":"prod-orders","near":"1999-12-30T12:00:00Z"}`, `{"instance":"prod-orders","from":"last week"}`},
+		"get_snapshot":           {"", `{"instance":"prod-orders","snapshot_id":"no-such-snapshot"}`},
+		"create_snapshot":        {`{"instance":"prod-orders"}`, `{"instance":"dev-campaign-2025"}`},
+		"restore_snapshot":       {"", `{"instance":"prod-orders","snapshot_id":"no-such-snapshot"}`},
+		"list_tenants":           {`{}`, `{"tenant":"Production"}`},
+		"get_tenant":             {`{"tenant":"Production","type":"business-critical"}`, `{}`},
+	}
+}
+
+// examples plays the example calls. Each starts from the same fleet, so that one does not depend on another.
+func examples(t *testing.T) map[string]docgen.Example {
+	t.Helper()
+	out := map[string]docgen.Example{}
+	for _, o := range tools.New(tools.Options{}).Catalog() {
+		name := o.Spec.Name
+		calls, has := exampleCalls()[name]
+		if !has {
+			t.Errorf("%s has no example: add a row to exampleCalls", name)
+			continue
+		}
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t)
+			if calls[0] == "" { // it needs the ID of a snapshot, which depends on the clock
+				calls[0] = `{"instance":"prod-orders","snapshot_id":"` + s.sim.Snapshots("4c8e1f07")[3].ID + `"}`
+			}
+			e := docgen.Example{Arguments: calls[0], Refused: calls[1]}
+			var err error
+			if e.Question, e.Answer, err = s.call(t, name, calls[0]); err != nil {
+				t.Errorf("%s %s: %v", name, calls[0], err)
+			}
+			if _, answer, err := s.call(t, name, calls[1]); err == nil {
+				t.Errorf("%s %s should fail and answers %s", name, calls[1], answer)
+			} else {
+				e.Error = withoutRequestID(err.Error())
+			}
+			out[name] = e
+		})
+	}
+	return out
+}
+
+// stage is a demo fleet with everything an operation needs.
+type stage struct {
+	sim     *aurasim.Server
+	catalog map[string]op.Operation
+	secrets string
+}
+
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	sim, err := aurasim.New(aurasim.Options{State: aurasim.DemoState(time.Now()), Speed: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	aura, err := auraclient.New(aurasim.DemoClientID, aurasim.DemoClientSecret, auraclient.WithBaseURL("https://demo.invalid"), auraclient.WithTransport(sim.Transport()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{sim: sim, catalog: map[string]op.Operation{}, secrets: filepath.Join(t.TempDir(), "credentials")}
+	for _, o := range tools.New(tools.Options{
+		Connect: func(context.Context) (*auraclient.Client, error) { return aura, nil },
+		Vault:   vault.New(vault.File, s.secrets),
+	}).Catalog() {
+		s.catalog[o.Spec.Name] = o
+	}
+	return s
+}
+
+func (s *stage) call(t *testing.T, name, arguments string) (question, answer string, err error) {
+	t.Helper()
+	var given map[string]any
+	if err := json.Unmarshal([]byte(arguments), &given); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.catalog[name].Prepare(given)
+	if err != nil {
+		return "", "", err
+	}
+	plan, err := r.Plan(t.Context())
+	if err != nil {
+		return "", "", err
+	}
+	if plan.Effects.Guarded() {
+		question = guard.Preview(plan)
+	}
+	out, err := r.Run(t.Context(), op.Call{Progress: func(float64, float64, string) {}}, plan)
+	if err != nil {
+		return "", "", err
+	}
+	encoded, err := op.Encode(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, encoded, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	return question, strings.ReplaceAll(pretty.String(), filepath.ToSlash(s.secrets), "~/.local/state/aura-mcp/credentials"), nil
+}
+
+// withoutRequestID drops the line that differs in every run.
+func withoutRequestID(message string) string {
+	before, _, _ := strings.Cut(message, "\nAura request ID:")
+	return before
+}
