@@ -5,6 +5,8 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"runtime"
 	"syscall"
 
 	"aura-mcp/internal/app"
@@ -30,4 +32,25 @@ func run() int {
 		Stderr:    os.Stderr,
 		Terminal:  openTerminal,
 	})
+}
+
+// stateDir is where programs of this user keep private state, by the custom of the system; empty where there is no home.
+func stateDir() string {
+	switch runtime.GOOS {
+	case "windows":
+		return os.Getenv("LocalAppData")
+	case "darwin":
+		if dir, err := os.UserConfigDir(); err == nil {
+			return dir
+		}
+		return ""
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return dir
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state")
 }

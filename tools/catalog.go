@@ -30,7 +30,7 @@ type Fleet struct {
 	mu      sync.Mutex
 	aura    *auraclient.Client
 	details map[string]seen
-	started map[string]time.Time // by instance: when this process last began a change
+	started map[string]begun     // by instance: the last change
 	lost    map[string]time.Time // by tenant and name: when a create whose outcome is not known was sent
 }
 
@@ -49,7 +49,7 @@ type Options struct {
 func New(o Options) *Fleet {
 	f := &Fleet{
 		connect: o.Connect, vault: o.Vault, alone: o.Alone,
-		details: map[string]seen{}, started: map[string]time.Time{}, lost: map[string]time.Time{},
+		details: map[string]seen{}, started: map[string]begun{}, lost: map[string]time.Time{},
 	}
 	if f.alone == nil {
 		f.alone = func(context.Context) (func(), error) { return func() {}, nil }

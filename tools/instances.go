@@ -178,7 +178,7 @@ func (f *Fleet) waitForInstance(ctx context.Context, call op.Call, in waitForIns
 		limit = time.Duration(*in.WaitSeconds) * time.Second
 	}
 	begun := time.Now()
-	last, reached, err := f.await(ctx, call, aura, awaited{id: found.ID, want: want, limit: limit, accepted: f.justStarted(found.ID)})
+	last, reached, err := f.await(ctx, call, aura, awaited{id: found.ID, want: want, limit: limit, accepted: f.stale(found.ID, want)})
 	if err != nil {
 		return Waited{}, err
 	}

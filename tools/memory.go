@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"aura-mcp/auraclient"
+	"aura-mcp/internal/op"
 )
 
 const (
@@ -17,6 +18,12 @@ const (
 type seen struct {
 	instance auraclient.Instance
 	at       time.Time
+}
+
+// begun is a change that this process began on an instance.
+type begun struct {
+	at   time.Time
+	from auraclient.Status // before it
 }
 
 // recall returns details fresh enough for a list. Whoever is about to change something reads anew.
@@ -43,21 +50,21 @@ func (f *Fleet) remember(i auraclient.Instance) seen {
 }
 
 // touch notes that a change was started: what was known of the instance is no longer true.
-func (f *Fleet) touch(id string) {
+func (f *Fleet) touch(i op.Resource) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.details, id)
-	f.started[id] = time.Now()
+	delete(f.details, i.ID)
+	f.started[i.ID] = begun{at: time.Now(), from: auraclient.Status(i.Status)}
 }
 
-// justStarted reports whether a change of ours on the instance is so young that Aura may still show the status from before.
-func (f *Fleet) justStarted(id string) bool {
+// stale reports whether an instance that shows the status may show it still from before a change of ours, rather than again.
+func (f *Fleet) stale(id, status string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at, ok := f.started[id]
-	if ok && time.Since(at) >= graceAfterStart {
+	b, ok := f.started[id]
+	if ok && time.Since(b.at) >= graceAfterStart {
 		delete(f.started, id)
 		return false
 	}
-	return ok
+	return ok && string(b.from) == status
 }

@@ -130,9 +130,8 @@ func (p power) run(ctx context.Context, call op.Call, in powerIn, plan op.Plan) 
 		out.Message = fmt.Sprintf("%s is %s already; nothing was sent", text.Quote(target.Name), p.to)
 		return out, nil
 	}
-	sent := target.Status == string(p.from)
-	if sent {
-		if out.Status, err = p.start(ctx, aura, target.ID); err != nil {
+	if target.Status == string(p.from) {
+		if out.Status, err = p.start(ctx, aura, target); err != nil {
 			return InstanceChange{}, err
 		}
 	}
@@ -140,24 +139,24 @@ func (p power) run(ctx context.Context, call op.Call, in powerIn, plan op.Plan) 
 	out.Message = fmt.Sprintf("Aura accepted it; %s is not %s yet", text.Quote(target.Name), p.to)
 	out.Next = fmt.Sprintf("call wait_for_instance with status %s before you say that it is done", p.to)
 	if limit > 0 {
-		p.fleet.settle(ctx, call, aura, awaited{id: target.ID, want: string(p.to), limit: limit, accepted: sent}, &out)
+		p.fleet.settle(ctx, call, aura, awaited{id: target.ID, want: string(p.to), limit: limit}, &out)
 	}
 	return out, nil
 }
 
 // start sends the change and returns the status that Aura answered with, which is a hint at most.
-func (p power) start(ctx context.Context, aura *auraclient.Client, id string) (string, error) {
-	p.fleet.touch(id)
-	answered, err := p.send(ctx, aura, id)
+func (p power) start(ctx context.Context, aura *auraclient.Client, target op.Resource) (string, error) {
+	p.fleet.touch(target)
+	answered, err := p.send(ctx, aura, target.ID)
 	if err != nil {
-		return "", fmt.Errorf("%s the instance %s: %w", strings.ToLower(p.verb), id, err)
+		return "", fmt.Errorf("%s the instance %s: %w", strings.ToLower(p.verb), target.ID, err)
 	}
 	return shown(string(answered.Status)), nil
 }
 
 func (p power) runAll(ctx context.Context, call op.Call, aura *auraclient.Client, plan op.Plan, limit time.Duration) InstanceChange {
 	rows := p.fleet.each(ctx, aura, plan, func(t op.Resource) (ChangeRow, error) {
-		status, err := p.start(ctx, aura, t.ID)
+		status, err := p.start(ctx, aura, t)
 		return ChangeRow{Outcome: outcomeAccepted, Status: status}, err
 	})
 	if limit > 0 {
@@ -182,7 +181,7 @@ func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Cl
 			continue
 		}
 		group.Go(func() {
-			last, reached, _ := f.await(ctx, quiet, aura, awaited{id: rows[n].InstanceID, want: want, limit: limit, accepted: true})
+			last, reached, _ := f.await(ctx, quiet, aura, awaited{id: rows[n].InstanceID, want: want, limit: limit})
 			if last != nil {
 				rows[n].Status = shown(string(last.Status))
 			}

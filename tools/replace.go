@@ -52,7 +52,7 @@ func (f *Fleet) delete(ctx context.Context, call op.Call, in deleteInstanceIn, p
 	target := plan.Targets[0]
 	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: string(auraclient.StatusDestroying)}
 	if plan.Effects != op.Read {
-		f.touch(target.ID)
+		f.touch(target)
 		_, err := aura.Instances.Delete(ctx, target.ID)
 		switch {
 		case auraclient.IsGone(err): // somebody else was faster, or it was answered twice: gone is what was wanted
@@ -176,7 +176,7 @@ func (f *Fleet) overwrite(ctx context.Context, call op.Call, in overwriteInstanc
 		return InstanceChange{}, err
 	}
 	target := plan.Targets[0]
-	f.touch(target.ID)
+	f.touch(target)
 	answered, err := aura.Instances.Overwrite(ctx, target.ID, plan.Prepared.(auraclient.OverwriteRequest))
 	if err != nil {
 		return InstanceChange{}, fmt.Errorf("overwrite the instance %s: %w", target.ID, err)
@@ -225,7 +225,7 @@ func (f *Fleet) restore(ctx context.Context, call op.Call, in restoreSnapshotIn,
 		return InstanceChange{}, err
 	}
 	target := plan.Targets[0]
-	f.touch(target.ID)
+	f.touch(target)
 	answered, err := aura.Snapshots.Restore(ctx, target.ID, plan.Source.ID)
 	if err != nil {
 		return InstanceChange{}, fmt.Errorf("restore the instance %s: %w", target.ID, err)
@@ -334,7 +334,7 @@ func (f *Fleet) upgrade(ctx context.Context, call op.Call, in upgradeInstanceIn,
 		return InstanceChange{}, err
 	}
 	target := plan.Targets[0]
-	f.touch(target.ID)
+	f.touch(target)
 	answered, err := aura.Instances.Upgrade(ctx, target.ID, plan.Prepared.(auraclient.UpgradeRequest))
 	if err != nil {
 		return InstanceChange{}, fmt.Errorf("upgrade the instance %s: %w", target.ID, err)

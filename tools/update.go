@@ -239,7 +239,7 @@ func (f *Fleet) update(ctx context.Context, call op.Call, in updateInstanceIn, p
 		out.Message = fmt.Sprintf("%s is so already; nothing was sent", text.Quote(target.Name))
 		return out, nil
 	}
-	f.touch(target.ID)
+	f.touch(target)
 	answered, err := aura.Instances.Update(ctx, target.ID, request)
 	if err != nil {
 		return InstanceChange{}, fmt.Errorf("update the instance %s: %w", target.ID, err)

@@ -17,7 +17,7 @@ import (
 )
 
 func callCommand(p Process) *cobra.Command {
-	flags := &fleetFlags{set: map[string]string{}}
+	flags := &fleetFlags{set: map[string]string{}, defaults: quiet()}
 	c := &cobra.Command{
 		Use:   "call TOOL [key=value …]",
 		Short: "Call one tool from the shell and print its answer as JSON",
@@ -26,9 +26,6 @@ approval is asked at the terminal; where there is none (cron), it is refused.`,
 		Example: "  aura-mcp call list_instances status=paused\n  aura-mcp call create_snapshot instance=prod-orders wait_seconds=50",
 		Args:    usageArgs(cobra.MinimumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
-			if _, given := flags.set["log_level"]; !given {
-				flags.set["log_level"] = "warn" // a person at a terminal reads the answer, not a log
-			}
 			s, err := p.setup(*flags)
 			if err != nil {
 				return err

@@ -21,7 +21,7 @@ const (
 )
 
 func demoCommand(p Process) *cobra.Command {
-	flags := &fleetFlags{demo: true, set: map[string]string{"log_level": "warn"}}
+	flags := &fleetFlags{demo: true, set: map[string]string{}, defaults: quiet()}
 	return &cobra.Command{
 		Use:   "demo",
 		Short: "A guided tour in the terminal: no account, no network",
@@ -95,7 +95,7 @@ func (t *tour) called(name string, arguments map[string]any) {
 	if err != nil || arguments == nil {
 		b = nil
 	}
-	t.screen.line("%s", t.screen.paint(dim, fmt.Sprintf("   → %s %s", name, b)))
+	t.screen.line("%s", t.screen.paint(dim, strings.TrimRight(fmt.Sprintf("   → %s %s", name, b), " ")))
 }
 
 func decodeAnswer(name, answer string, out any) error {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -82,13 +83,14 @@ type fleetFlags struct {
 	demo     bool
 	simState string
 	set      map[string]string // settings given as flags, by key
+	defaults map[string]string // settings that the command takes where none are given
 }
 
 // demoSpeed makes minutes of Aura seconds of the demo.
 const demoSpeed = 20
 
 func (p Process) setup(f fleetFlags) (*setup, error) {
-	c, err := config.Load(config.Sources{Flags: f.set, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: os.ReadFile, Demo: f.demo})
+	c, err := config.Load(config.Sources{Flags: f.set, Defaults: f.defaults, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: os.ReadFile, Demo: f.demo})
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -156,7 +158,11 @@ func (p Process) creator(clientID string) func(context.Context) (func(), error) 
 // connector returns what makes the client at the first call. Settings that can be judged without the network are judged now.
 func (s *setup) connector(simState string) (func(context.Context) (*auraclient.Client, error), error) {
 	if s.demo {
-		sim, err := newSimulator(simState, aurasim.Options{Speed: demoSpeed})
+		state, err := fleetState(simState)
+		if err != nil {
+			return nil, err
+		}
+		sim, err := aurasim.New(aurasim.Options{State: state, Speed: demoSpeed})
 		if err != nil {
 			return nil, err
 		}
@@ -183,6 +189,10 @@ func (s *setup) client(id string, secret auraclient.Secret, baseURL, authURL str
 		options = append(options, auraclient.WithAuthURL(authURL))
 	}
 	client, err := auraclient.New(id, secret, options...)
+	if wrong, ok := errors.AsType[*auraclient.ArgumentError](err); ok {
+		key := strings.ReplaceAll(wrong.Argument, " ", "_") // the client names its arguments as the settings are named
+		err = fmt.Errorf("%s: %s %s", s.config.Origins[key], key, wrong.Problem)
+	}
 	return func(context.Context) (*auraclient.Client, error) { return client, nil }, err
 }
 
@@ -193,21 +203,22 @@ func errNoCredentials() error {
 	}
 }
 
-// newSimulator makes a simulator from a state file, or from the demo fleet where none is given.
-func newSimulator(stateFile string, o aurasim.Options) (*aurasim.Server, error) {
+// fleetState reads a state file, or makes the demo fleet where none is given.
+func fleetState(file string) (aurasim.State, error) {
 	now := time.Now()
-	o.State = aurasim.DemoState(now)
-	if stateFile != "" {
-		f, err := os.Open(stateFile)
-		if err != nil {
-			return nil, fmt.Errorf("--sim-state: %w", err)
-		}
-		defer f.Close()
-		if o.State, err = aurasim.LoadState(f, now); err != nil {
-			return nil, fmt.Errorf("--sim-state %s: %w", stateFile, err)
-		}
+	if file == "" {
+		return aurasim.DemoState(now), nil
 	}
-	return aurasim.New(o)
+	f, err := os.Open(file)
+	if err != nil {
+		return aurasim.State{}, fmt.Errorf("--sim-state: %w", err)
+	}
+	defer f.Close()
+	state, err := aurasim.LoadState(f, now)
+	if err != nil {
+		return aurasim.State{}, fmt.Errorf("--sim-state %s: %w", file, err)
+	}
+	return state, nil
 }
 
 // version is the module's version, or the commit for a build from a checkout.

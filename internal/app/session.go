@@ -12,6 +12,9 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 )
 
+// quiet is what the commands for a terminal log: a person there reads the answer.
+func quiet() map[string]string { return map[string]string{"log_level": "warn"} }
+
 // session is a real MCP client in this process, joined to the server: what the commands do goes the same way as what an
 // assistant does, gate included.
 type session struct {

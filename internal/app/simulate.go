@@ -18,7 +18,11 @@ func simulateCommand(p Process) *cobra.Command {
 variables that it prints. Its state lives in memory and is gone when it ends.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
-			sim, err := newSimulator(state, aurasim.Options{Speed: speed, Faults: aurasim.Preset(faults)})
+			fleet, err := fleetState(state)
+			if err != nil {
+				return usageError{err}
+			}
+			sim, err := aurasim.New(aurasim.Options{State: fleet, Speed: speed, Faults: aurasim.Preset(faults)})
 			if err != nil {
 				return usageError{err}
 			}
@@ -28,7 +32,7 @@ variables that it prints. Its state lives in memory and is gone when it ends.`,
 			}
 			fmt.Fprintf(p.Stdout, "The simulated Aura API listens on %s. Nothing here is real. Stop it with Ctrl-C.\n\nexport AURA_BASE_URL=%s\nexport AURA_AUTH_URL=%s/oauth/token\n",
 				l.URL(), l.URL(), l.URL())
-			if state == "" {
+			if state == "" || len(fleet.Credentials) == 0 { // else they are the file's, and the person knows them
 				fmt.Fprintf(p.Stdout, "export AURA_CLIENT_ID=%s\nexport AURA_CLIENT_SECRET=%s\n", aurasim.DemoClientID, aurasim.DemoClientSecret)
 			}
 			<-c.Context().Done()

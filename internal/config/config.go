@@ -25,6 +25,8 @@ type Config struct {
 	Protected         []string // patterns of names, and IDs
 	SecretSink        string   // file, keyring or reveal
 	LogLevel          slog.Level
+	// Origins say where a setting was found, by key, for messages.
+	Origins map[string]string
 	// Notices are things that the person should know and that stop nothing, such as a setting without effect.
 	Notices []string
 }
@@ -35,6 +37,7 @@ func (c Config) HasCredentials() bool { return c.ClientID != "" }
 // Sources is where settings come from.
 type Sources struct {
 	Flags    map[string]string // by key, only those given
+	Defaults map[string]string // by key: what a command takes instead of the usual default
 	Environ  []string          // as os.Environ gives it
 	Dir      string            // the user's configuration directory; empty where there is none
 	ReadFile func(name string) ([]byte, error)
@@ -75,20 +78,24 @@ func Load(s Sources) (Config, error) {
 			return Config{}, err
 		}
 	}
-	if s.Demo {
-		return demo(flags, env, file)
+	defaults := layer{}
+	for key, text := range s.Defaults {
+		defaults[key] = value{text, "default"}
 	}
-	return merge(flags, env, file)
+	if s.Demo {
+		return demo(flags, overlay(flags, env, file, defaults))
+	}
+	return merge(flags, env, file, defaults)
 }
 
 // merge joins the layers. Two rules protect a person from an environment that is not their own, such as a repository's
 // .mcp.json: stored credentials go only to the addresses stored with them, and stored policy can only be tightened.
-func merge(flags, env, file layer) (Config, error) {
+func merge(flags, env, file, defaults layer) (Config, error) {
 	credentials, err := credentialLayer(env, file)
 	if err != nil {
 		return Config{}, err
 	}
-	all := overlay(flags, env, file)
+	all := overlay(flags, env, file, defaults)
 	if stored := file["client_id"]; credentials["client_id"] == stored && stored.text != "" {
 		for _, key := range []string{"base_url", "auth_url"} {
 			if all[key] != file[key] {
@@ -129,8 +136,7 @@ func (c *Config) tighten(all, file layer) {
 }
 
 // demo keeps what does not name an account.
-func demo(flags, env, file layer) (Config, error) {
-	all := overlay(flags, env, file)
+func demo(flags, all layer) (Config, error) {
 	ignored := []string{}
 	for _, key := range []string{"client_id", "client_secret", "base_url", "auth_url"} {
 		v, given := all[key]

@@ -119,7 +119,10 @@ func between(low, high int) func(string) error {
 
 // settle turns checked values into a Config, defaults included.
 func settle(all layer) Config {
-	c := Config{BaseURL: auraclient.DefaultBaseURL, RequestsPerMinute: 120, AuthURL: all["auth_url"].text}
+	c := Config{BaseURL: auraclient.DefaultBaseURL, RequestsPerMinute: 120, AuthURL: all["auth_url"].text, Origins: map[string]string{}}
+	for key, v := range all {
+		c.Origins[key] = v.origin
+	}
 	if v, given := all["base_url"]; given {
 		c.BaseURL = v.text
 	}

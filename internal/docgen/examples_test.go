@@ -28,7 +28,7 @@ func exampleCalls() map[string][2]string {
 		"create_instance":        {`{"name":"orders-copy","tenant":"Development","source_instance":"staging-orders"}`, `{"name":"test","tenant":"Development","type":"business-critical","memory":"9GB"}`},
 		"update_instance":        {`{"instance":"staging-orders","memory":"32GB"}`, `{"instance":"playground","memory":"2GB"}`},
 		"pause_instance":         {`{"instances":["staging-*","dev-*"]}`, `{"instance":"playground"}`},
-		"resume_instance":        {`{"instance":"dev-campaign-2025","wait_seconds":10}`, `{"instance":"dev-supplier-import"}`},
+		"resume_instance":        {`{"instance":"dev-campaign-2025","wait_seconds":30}`, `{"instance":"dev-supplier-import"}`},
 		"delete_instance":        {`{"instance":"dev-supplier-import"}`, `{"instance":"dev-supplier"}`},
 		"overwrite_instance":     {`{"instance":"staging-orders","source_instance":"prod-orders"}`, `{"instance":"recommendations","source_instance":"recommendations-v2"}`},
 		"upgrade_instance":       {`{"instance":"recommendations"}`, `{"instance":"prod-orders"}`},
