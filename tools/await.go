@@ -78,6 +78,25 @@ func (f *Fleet) await(ctx context.Context, call op.Call, aura *auraclient.Client
 	return last, false, err
 }
 
+// outlast waits for something that is on its way to one certain state, by the client's own wait. It returns what was seen last,
+// be it there, failed or still on its way: only what is gone, or cannot be read, is an error.
+func outlast[T any](ctx context.Context, call op.Call, limit time.Duration, what string, seen T, wait func(context.Context, func(T)) (*T, error), words func(T) string) (*T, error) {
+	ctx, cancel := call.Patience(ctx, limit)
+	defer cancel()
+	begun := time.Now()
+	last, err := wait(ctx, func(now T) { call.Progress(time.Since(begun).Seconds(), limit.Seconds(), words(now)) })
+	stopped, waited := errors.AsType[*auraclient.WaitError](err)
+	switch {
+	case waited && stopped.Gone:
+		return nil, &op.Error{What: fmt.Sprintf("the %s is gone: it was deleted meanwhile", what), Next: "tell the person"}
+	case err != nil && !waited:
+		return nil, fmt.Errorf("wait for the %s: %w", what, err)
+	case last == nil:
+		return &seen, nil
+	}
+	return last, nil
+}
+
 // glance looks once. A status from before a change that was accepted just now does not count as its outcome.
 func (f *Fleet) glance(ctx context.Context, aura *auraclient.Client, a awaited) (*auraclient.Instance, bool, error) {
 	i, err := aura.Instances.Get(ctx, a.id)

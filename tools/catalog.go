@@ -19,6 +19,8 @@ const (
 	toolsetInstances = "instances"
 	toolsetSnapshots = "snapshots"
 	toolsetTenants   = "tenants"
+	toolsetKeys      = "keys"
+	toolsetAnalytics = "analytics"
 )
 
 // Fleet is what the tools work on: one Aura account, seen through its client, and what is remembered of it between calls.
@@ -59,7 +61,7 @@ func New(o Options) *Fleet {
 
 // Catalog is every operation, each with its errors put into words.
 func (f *Fleet) Catalog() []op.Operation {
-	all := slices.Concat(f.instanceOps(), f.snapshotOps(), f.tenantOps())
+	all := slices.Concat(f.instanceOps(), f.snapshotOps(), f.tenantOps(), f.keyOps(), f.analyticsOps())
 	for i, o := range all {
 		all[i] = o.Explaining(explain)
 	}

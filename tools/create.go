@@ -92,7 +92,7 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		Headline: fmt.Sprintf("Create the database %s.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
 			Kind: "new instance", ID: "no ID yet", Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: string(request.Type), Memory: request.Memory,
-			Detail: strings.Join(slices.DeleteFunc([]string{request.CloudProvider + "/" + request.Region, prefixed("storage ", request.Storage), prefixed("also named so: ", strings.Join(alike, ", "))}, func(s string) bool { return s == "" }), ", "),
+			Detail: details(request.CloudProvider+"/"+request.Region, prefixed("storage ", request.Storage), alsoNamed(alike)),
 		}},
 	}
 	if source != nil {
@@ -106,6 +106,13 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 	return plan, nil
 }
 
+// details joins those parts that there are.
+func details(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
+}
+
+func alsoNamed(alike []string) string { return prefixed("also named so: ", strings.Join(alike, ", ")) }
+
 func prefixed(prefix, s string) string {
 	if s == "" {
 		return ""
@@ -118,9 +125,7 @@ func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string, sou
 	if len(filled) > 0 {
 		facts = append(facts, op.Fact{Label: "filled in", Value: strings.Join(filled, ", ") + " (the only value there is, or the usual one)"})
 	}
-	if len(alike) > 0 {
-		facts = append(facts, op.Fact{Label: "same name", Value: fmt.Sprintf("the tenant has %d already: %s; this makes another one", len(alike), strings.Join(alike, ", "))})
-	}
+	facts = append(facts, sameName(alike)...)
 	cost := "it is billed from its creation on"
 	if r.Type == auraclient.TypeFree {
 		cost = "nothing: free databases are not billed; an account has one"
@@ -130,6 +135,14 @@ func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string, sou
 		facts = append(facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("the data leaves the tenant %s: whoever reads the new one reads it then", text.Quote(source.tenant.shown()))})
 	}
 	return append(facts, op.Fact{Label: "can be undone", Value: "yes, by deleting it"})
+}
+
+// sameName tells of things in the tenant that have the name already.
+func sameName(alike []string) []op.Fact {
+	if len(alike) == 0 {
+		return nil
+	}
+	return []op.Fact{{Label: "same name", Value: fmt.Sprintf("the tenant has %d already: %s; this makes another one", len(alike), strings.Join(alike, ", "))}}
 }
 
 // cloneSource reads what is to be cloned; nil where nothing is.
@@ -160,14 +173,7 @@ func (f *Fleet) alike(ctx context.Context, aura *auraclient.Client, tenantID, na
 	if err != nil {
 		return nil, fmt.Errorf("look for instances of the same name: %w", err)
 	}
-	var ids []string
-	for _, i := range all {
-		if i.Name == name {
-			ids = append(ids, i.ID)
-		}
-	}
-	slices.Sort(ids)
-	return ids, nil
+	return idsOf(name, all, instanceNamed), nil
 }
 
 // canKeep refuses a create whose password could not be kept.
@@ -273,19 +279,13 @@ const (
 // findLost looks whether a create whose answer got lost was carried out.
 func (f *Fleet) findLost(ctx context.Context, aura *auraclient.Client, planned creation, sent time.Time) (*auraclient.CreatedInstance, error) {
 	r := planned.request
-	for range lostLooks {
-		all, err := aura.Instances.List(ctx, r.TenantID)
-		for _, i := range all {
-			if err == nil && i.Name == r.Name && !slices.Contains(planned.alike, i.ID) && (i.CreatedAt.IsZero() || i.CreatedAt.After(sent.Add(-2*time.Minute))) {
-				return &auraclient.CreatedInstance{ID: i.ID, Name: i.Name, TenantID: i.TenantID, CreatedAt: i.CreatedAt}, nil
-			}
-		}
-		timer := time.NewTimer(lostEvery)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
+	i, found := search(ctx,
+		func() ([]auraclient.InstanceSummary, error) { return aura.Instances.List(ctx, r.TenantID) },
+		func(i auraclient.InstanceSummary) bool {
+			return i.Name == r.Name && !slices.Contains(planned.alike, i.ID) && (i.CreatedAt.IsZero() || i.CreatedAt.After(sent.Add(-2*time.Minute)))
+		})
+	if found {
+		return &auraclient.CreatedInstance{ID: i.ID, Name: i.Name, TenantID: i.TenantID, CreatedAt: i.CreatedAt}, nil
 	}
 	f.mu.Lock()
 	f.lost[r.TenantID+"/"+r.Name] = sent
@@ -294,6 +294,23 @@ func (f *Fleet) findLost(ctx context.Context, aura *auraclient.Client, planned c
 		What: fmt.Sprintf("it is not known whether %s was created: the request was sent and Aura's answer got lost; no such database has appeared so far", text.Quote(r.Name)),
 		Next: fmt.Sprintf("do not repeat it before %s; look with list_instances then, and tell the person", sent.Add(lostFor).Format("15:04 MST")),
 	}
+}
+
+// search looks for a while for something that may have been created.
+func search[T any](ctx context.Context, list func() ([]T, error), is func(T) bool) (found T, ok bool) {
+	for range lostLooks {
+		all, err := list()
+		if n := slices.IndexFunc(all, is); err == nil && n >= 0 {
+			return all[n], true
+		}
+		timer := time.NewTimer(lostEvery)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+	return found, false
 }
 
 // notLost stops a create that may have been carried out already.

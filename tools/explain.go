@@ -29,7 +29,7 @@ func explain(err error) error {
 	if auraclient.OutcomeUnknown(err) {
 		out.Unchanged = false
 		out.What = "it is not known whether Aura carried this out: the request was sent, and " + cause(err)
-		out.Next = "do not repeat it yet: look with get_instance (or list_snapshots) whether it has happened, and tell the person"
+		out.Next = fmt.Sprintf("do not repeat it yet: look with %s whether it has happened, and tell the person", lookWith(path(err)))
 		return out
 	}
 	if budget, ok := errors.AsType[*auraclient.BudgetError](err); ok {
@@ -61,6 +61,30 @@ func cause(err error) string {
 	return "the answer could not be read"
 }
 
+// path is where the request went that failed.
+func path(err error) string {
+	if e, ok := auraclient.AsError(err); ok {
+		return e.Path
+	}
+	if sending, ok := errors.AsType[*auraclient.TransportError](err); ok {
+		return sending.Path
+	}
+	return ""
+}
+
+// lookWith names the tools that show what a path is about.
+func lookWith(path string) string {
+	switch {
+	case strings.Contains(path, "/customer-managed-keys"):
+		return "list_customer_managed_keys"
+	case strings.Contains(path, sessionsPath):
+		return "list_graph_analytics_sessions"
+	}
+	return "get_instance (or list_snapshots)"
+}
+
+const sessionsPath = "/graph-analytics/sessions"
+
 // aboutAnswer says what an error answer means and what to do.
 func aboutAnswer(e *auraclient.Error) (what, next string) {
 	said := saying(e)
@@ -76,7 +100,11 @@ func aboutAnswer(e *auraclient.Error) (what, next string) {
 		return "these credentials are not allowed to do this" + said,
 			"tell the person: the role of the API key's owner in this tenant decides what it may do"
 	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
-		return "Aura does not know it, or no longer" + said, "call list_instances to see what there is"
+		return "Aura does not know it, or no longer" + said, "look with " + lookWith(e.Path)+" what there is"
+	case e.Reason == "encryption-key-is-active":
+		return "a database uses this key" + said, "tell the person: a key can be deleted once no database uses it"
+	case e.Status == http.StatusConflict && strings.Contains(e.Path, sessionsPath) && !auraclient.IsBusy(e):
+		return "it does not go with a session that there is" + said, "look with list_graph_analytics_sessions; choose another name, or the parameters of the one there is"
 	case e.Status == http.StatusConflict:
 		return "the database is busy with another operation" + said,
 			"call wait_for_instance and try again then; most operations take 1 to 5 minutes"

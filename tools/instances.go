@@ -3,7 +3,6 @@ package tools
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"aura-mcp/auraclient"
@@ -136,10 +135,9 @@ func (f *Fleet) look(ctx context.Context, aura *auraclient.Client, given string,
 	if err != nil {
 		return target{}, err
 	}
-	shared := slices.ContainsFunc(all, func(o auraclient.InstanceSummary) bool {
-		return o.ID != i.ID && (o.Name == i.Name || o.ID == i.Name)
-	})
-	return target{instance: i, tenant: TenantRef{ID: i.TenantID, Name: names[i.TenantID]}, shared: shared}, nil
+	return target{
+		instance: i, tenant: TenantRef{ID: i.TenantID, Name: names[i.TenantID]}, shared: shared(named{i.ID, i.Name}, all, instanceNamed),
+	}, nil
 }
 
 type waitForInstanceIn struct {

@@ -84,16 +84,37 @@ func unknown[T any](kind, given string, all []T, as func(T) named) error {
 		names = append(names, as(t).name)
 	}
 	near := text.Nearest(given, names)
-	next := fmt.Sprintf("call list_%ss to see what there is", kind)
+	lister := "list_" + strings.ReplaceAll(kind, " ", "_") + "s"
+	next := fmt.Sprintf("call %s to see what there is", lister)
 	if len(near) > 0 {
 		similar := slices.DeleteFunc(slices.Clone(all), func(t T) bool { return !slices.Contains(near, as(t).name) })
-		next = fmt.Sprintf("check whether one of these is meant: %s. list_%ss shows all", list(similar, as), kind)
+		next = fmt.Sprintf("check whether one of these is meant: %s. %s shows all", list(similar, as), lister)
 	}
 	return &op.Error{
 		What:      fmt.Sprintf("there is no %s %s among the %d that these credentials can see", kind, text.Quote(given), len(all)),
 		Next:      next,
 		Unchanged: true,
 	}
+}
+
+// shared reports whether another thing has the same name, or this name as its ID.
+func shared[T any](one named, all []T, as func(T) named) bool {
+	return slices.ContainsFunc(all, func(t T) bool {
+		other := as(t)
+		return other.id != one.id && (other.name == one.name || other.id == one.name)
+	})
+}
+
+// idsOf are the IDs of the things that have a name, sorted.
+func idsOf[T any](name string, all []T, as func(T) named) []string {
+	var ids []string
+	for _, t := range all {
+		if n := as(t); n.name == name {
+			ids = append(ids, n.id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // list names things for a sentence, ten at most.

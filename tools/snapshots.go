@@ -2,7 +2,6 @@ package tools
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -97,19 +96,10 @@ func finished(s auraclient.SnapshotStatus) bool {
 
 // awaitSnapshot waits until the snapshot is finished, well or badly. Not finished in time is no error.
 func (f *Fleet) awaitSnapshot(ctx context.Context, call op.Call, aura *auraclient.Client, s auraclient.Snapshot, limit time.Duration) (*auraclient.Snapshot, error) {
-	ctx, cancel := call.Patience(ctx, limit)
-	defer cancel()
-	begun := time.Now()
-	last, err := aura.Snapshots.Wait(ctx, s.InstanceID, s.SnapshotID, func(s auraclient.Snapshot) {
-		call.Progress(time.Since(begun).Seconds(), limit.Seconds(), "the snapshot is "+string(s.Status))
-	})
-	if _, waited := errors.AsType[*auraclient.WaitError](err); err != nil && !waited {
-		return nil, fmt.Errorf("wait for the snapshot %s: %w", text.Quote(s.SnapshotID), err)
-	}
-	if last == nil {
-		last = &s
-	}
-	return last, nil
+	return outlast(ctx, call, limit, "snapshot "+text.Quote(s.SnapshotID), s,
+		func(ctx context.Context, update func(auraclient.Snapshot)) (*auraclient.Snapshot, error) {
+			return aura.Snapshots.Wait(ctx, s.InstanceID, s.SnapshotID, update)
+		}, func(s auraclient.Snapshot) string { return "the snapshot is " + shown(string(s.Status)) })
 }
 
 type createSnapshotIn struct {

@@ -31,12 +31,14 @@ type target struct {
 
 func (t target) resource() op.Resource { return resource(t.instance, t.tenant) }
 
+func (t target) confirm() string { return confirm(named{t.instance.ID, t.instance.Name}, t.shared) }
+
 // confirm is what a person types to approve something destructive: the name where it can be typed and means nothing else.
-func (t target) confirm() string {
-	if t.shared || !text.Plain(t.instance.Name) {
-		return t.instance.ID
+func confirm(n named, shared bool) string {
+	if shared || !text.Plain(n.name) {
+		return n.id
 	}
-	return t.instance.Name
+	return n.name
 }
 
 // targets reads what is named. bulk tells whether a list was given, be it of one.
