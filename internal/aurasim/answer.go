@@ -39,7 +39,9 @@ func (a answer) headers() http.Header {
 	if len(a.body) > 0 {
 		h.Set("Content-Type", "application/json")
 	}
-	h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	if a.status != http.StatusNoContent {
+		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
 	for name, values := range a.header {
 		h[http.CanonicalHeaderKey(name)] = values
 	}

@@ -16,6 +16,7 @@ type auth struct {
 	credentials []Credential
 	quota       *window
 	tokens      map[string]*token
+	tokenType   string
 }
 
 type token struct {
@@ -23,8 +24,12 @@ type token struct {
 	expires time.Time
 }
 
-func newAuth(credentials []Credential, tokenLimit int) *auth {
-	return &auth{credentials: credentials, quota: newWindow(tokenLimit, time.Hour), tokens: map[string]*token{}}
+func newAuth(credentials []Credential, tokenLimit int, capital bool) *auth {
+	tokenType := "bearer"
+	if capital {
+		tokenType = "Bearer"
+	}
+	return &auth{credentials: credentials, quota: newWindow(tokenLimit, time.Hour), tokens: map[string]*token{}, tokenType: tokenType}
 }
 
 func (a *auth) revokeAll(now time.Time) {
@@ -87,7 +92,7 @@ func (a *auth) issue(r *http.Request, body []byte, now time.Time) (answer, error
 	a.forget(now)
 	text := newToken()
 	a.tokens[text] = &token{owner: owner, expires: now.Add(tokenLifetime)}
-	return plain(http.StatusOK, wireToken{AccessToken: text, ExpiresIn: int(tokenLifetime.Seconds()), TokenType: "bearer"}), nil
+	return plain(http.StatusOK, wireToken{AccessToken: text, ExpiresIn: int(tokenLifetime.Seconds()), TokenType: a.tokenType}), nil
 }
 
 // check compares as sent and unescaped: RFC 6749 wants ID and secret form-encoded inside Basic, most clients do not.

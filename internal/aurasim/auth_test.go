@@ -105,6 +105,14 @@ func TestBearerToken(t *testing.T) {
 	})
 }
 
+func TestTheTokenTypeMayBeCapitalised(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, newSim(t, aurasim.Options{Quirks: aurasim.Quirks{CapitalBearer: true}}))
+	if got := c.login(aurasim.DemoClientID, aurasim.DemoClientSecret).json()["token_type"]; got != "Bearer" {
+		t.Error(got)
+	}
+}
+
 func TestCredentialsMayBeFormEncodedInsideBasic(t *testing.T) {
 	t.Parallel()
 	state := fleet()

@@ -1,6 +1,7 @@
 package aurasim
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -73,17 +74,90 @@ func (k *Console) FailSnapshot(instanceID, snapshotID string) error {
 	})
 }
 
-func (k *Console) with(id string, do func(*instance, time.Time) error) error {
+// SetKeyStatus is how a key becomes ready that stays pending until a person has set up its permission at the cloud
+// provider. It then keeps the status.
+func (k *Console) SetKeyStatus(id, status string) error {
+	return k.do("key "+id, func(time.Time) error {
+		if !slices.Contains(keyStatuses(), status) {
+			return fmt.Errorf("%q is not a status; allowed: %s", status, listed(keyStatuses()))
+		}
+		found, ok := k.s.store.key(id)
+		if !ok {
+			return errors.New("there is no such key")
+		}
+		found.Status = status
+		return nil
+	})
+}
+
+// DeleteKey deletes a key that no instance uses.
+func (k *Console) DeleteKey(id string) error {
+	return k.do("key "+id, func(time.Time) error {
+		found, ok := k.s.store.key(id)
+		if !ok {
+			return errors.New("there is no such key")
+		}
+		return k.s.store.removeKey(found)
+	})
+}
+
+// FailSession lets a session run out of memory.
+func (k *Console) FailSession(id string) error {
+	return k.end(id, sessionFailed, reasonOutOfMemory)
+}
+
+// ExpireSession ends a session as if nobody had used it for its time to live.
+func (k *Console) ExpireSession(id string) error {
+	return k.end(id, sessionExpired, reasonInactivity)
+}
+
+// DeleteSession deletes a session, whatever it does.
+func (k *Console) DeleteSession(id string) error {
+	return k.withSession(id, func(x *session, _ time.Time) error {
+		k.s.store.removeSession(x)
+		return nil
+	})
+}
+
+// end puts a session that has not ended into a status for good.
+func (k *Console) end(id, status, reason string) error {
+	return k.withSession(id, func(x *session, now time.Time) error {
+		if is, _ := k.s.store.sessionStatus(x, now); is == sessionFailed || is == sessionExpired {
+			return fmt.Errorf("it is %s", is)
+		}
+		x.Status, x.Reason = status, reason
+		return nil
+	})
+}
+
+func (k *Console) withSession(id string, do func(*session, time.Time) error) error {
+	return k.do("session "+id, func(now time.Time) error {
+		x, ok := k.s.store.session(id)
+		if !ok {
+			return errors.New("there is no such session")
+		}
+		return do(x, now)
+	})
+}
+
+// do runs under the server's lock with the store settled.
+func (k *Console) do(what string, f func(now time.Time) error) error {
 	k.s.mu.Lock()
 	defer k.s.mu.Unlock()
 	now := time.Now()
 	k.s.store.settle(now)
-	in, ok := k.s.store.instances[id]
-	if !ok {
-		return fmt.Errorf("aurasim: no instance %q", id)
-	}
-	if err := do(in, now); err != nil {
-		return fmt.Errorf("aurasim: console: instance %s: %w", id, err)
+	if err := f(now); err != nil {
+		return fmt.Errorf("aurasim: console: %s: %w", what, err)
 	}
 	return nil
+}
+
+func (k *Console) with(id string, do func(*instance, time.Time) error) error {
+	return k.do("instance "+id, func(now time.Time) error {
+		in, ok := k.s.store.instances[id]
+		if !ok {
+			return errors.New("there is no such instance")
+		}
+		return do(in, now)
+	})
 }

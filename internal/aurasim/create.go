@@ -2,7 +2,7 @@ package aurasim
 
 import (
 	"net/http"
-	"slices"
+	"time"
 )
 
 // creation is a request for a new instance.
@@ -22,7 +22,7 @@ func (s *Server) createInstance(c *call) (answer, error) {
 	if !ok || !c.who.sees(tenant.ID) {
 		return answer{}, unauthorized()
 	}
-	if err := s.permitCreation(tenant, &want); err != nil {
+	if err := s.permitCreation(tenant, &want, c.now); err != nil {
 		return answer{}, err
 	}
 	op, contents := opCreate, graph{}
@@ -43,7 +43,7 @@ func readCreation(c *call) (creation, error) {
 		want.state = InstanceState{
 			Name: o.requireText("name"), Region: o.requireText("region"), TenantID: o.requireText("tenant_id"),
 			VectorOptimized: o.flag("vector_optimized"), GraphAnalyticsPlugin: o.flag("graph_analytics_plugin"),
-			CustomerManagedKeyID: o.text("customer_managed_key_id"),
+			CustomerManagedKeyID: o.filled("customer_managed_key_id"),
 			Memory:               o.requireText("memory"), Storage: o.text("storage"),
 			Type: o.oneOf("type", typeNames()), CloudProvider: o.oneOf("cloud_provider", providers()),
 		}
@@ -54,7 +54,7 @@ func readCreation(c *call) (creation, error) {
 		if wrong := nameComplaint(want.state.Name); wrong != "" && o.has("name") {
 			o.complain("name", "%s", wrong)
 		}
-		want.sourceInstance, want.sourceSnapshot = o.text("source_instance_id"), o.text("source_snapshot_id")
+		want.sourceInstance, want.sourceSnapshot = o.filled("source_instance_id"), o.filled("source_snapshot_id")
 		if o.has("source_snapshot_id") && !o.has("source_instance_id") {
 			o.complain("source_instance_id", "is required with source_snapshot_id")
 		}
@@ -63,7 +63,7 @@ func readCreation(c *call) (creation, error) {
 }
 
 // permitCreation checks money, offer, capabilities and quota, in this order, and completes the request.
-func (s *Server) permitCreation(tenant TenantState, want *creation) error {
+func (s *Server) permitCreation(tenant TenantState, want *creation, now time.Time) error {
 	p := planOf(want.state.Type)
 	if tenant.NoBillingDetails && p.name != typeFree {
 		return refuse(http.StatusBadRequest, "missing-billing-details",
@@ -76,13 +76,13 @@ func (s *Server) permitCreation(tenant TenantState, want *creation) error {
 	if !p.storage {
 		want.state.Storage = ""
 	}
-	if err := s.permitOptions(p, want.state); err != nil {
+	if err := s.permitOptions(p, want.state, now); err != nil {
 		return err
 	}
 	return s.permitAnother(tenant, p)
 }
 
-func (s *Server) permitOptions(p plan, want InstanceState) error {
+func (s *Server) permitOptions(p plan, want InstanceState, now time.Time) error {
 	switch {
 	case want.VectorOptimized && !p.vector:
 		return invalidField("vector_optimized", "is not supported for %s", p.name)
@@ -92,18 +92,11 @@ func (s *Server) permitOptions(p plan, want InstanceState) error {
 		return invalidField("graph_analytics_plugin", "is not supported for %s", p.name)
 	case want.CustomerManagedKeyID != "" && !p.customerKey:
 		return invalidField("customer_managed_key_id", "is not supported for %s", p.name)
-	case want.CustomerManagedKeyID != "" && !s.store.keyKnown(want.TenantID, want.CustomerManagedKeyID):
-		return refuse(http.StatusNotFound, "encryption-key-not-found", "Encryption Key not found: %s", want.CustomerManagedKeyID)
+	case want.CustomerManagedKeyID != "":
+		return s.permitKey(want, now)
 	default:
 		return nil
 	}
-}
-
-// keyKnown goes by the keys that instances of the tenant use already, as long as keys themselves are not simulated.
-func (s *store) keyKnown(tenantID, keyID string) bool {
-	return slices.ContainsFunc(s.all(), func(in *instance) bool {
-		return in.TenantID == tenantID && in.CustomerManagedKeyID == keyID
-	})
 }
 
 // permitAnother counts: one free-db for the whole account, and the tenant's own limit.
@@ -155,6 +148,9 @@ func (s *Server) wireCreated(in *instance) wireCreated {
 		ID: in.ID, ConnectionURL: in.connectionURL(), Username: "neo4j", Password: s.store.names.password(),
 		TenantID: in.TenantID, CloudProvider: in.CloudProvider, Region: in.Region, Type: in.Type, Name: in.Name,
 		CreatedAt: stamp(in.CreatedAt),
+	}
+	if s.quirks.MissingCreatedAt {
+		out.CreatedAt = ""
 	}
 	if p.vector {
 		out.VectorOptimized = new(in.VectorOptimized)

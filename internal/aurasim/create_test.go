@@ -172,19 +172,6 @@ func TestClone(t *testing.T) {
 	})
 }
 
-func TestAKeyInUseCanBeUsedAgain(t *testing.T) {
-	t.Parallel()
-	state := fleet()
-	state.Instances[2].CustomerManagedKeyID = "0d7a91f4-3c58-4e2b-a6f0-91b7c5d82e3a"
-	c := newClient(t, newSim(t, aurasim.Options{State: state}))
-	id := c.must(202, "POST", "/instances", creation(map[string]any{
-		"type": "enterprise-db", "customer_managed_key_id": state.Instances[2].CustomerManagedKeyID,
-	})).text("id")
-	if got := c.must(200, "GET", "/instances/"+id).text("customer_managed_key_id"); got != state.Instances[2].CustomerManagedKeyID {
-		t.Error(got)
-	}
-}
-
 func TestVectorNeedsFourGigabytesAndNotMore(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, newSim(t, aurasim.Options{}))

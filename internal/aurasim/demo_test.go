@@ -71,6 +71,35 @@ func TestDemoFleetHasSnapshotsOfEveryKind(t *testing.T) {
 	}
 }
 
+func TestDemoFleetHasKeysAndSessions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sim := newSim(t, aurasim.Options{State: aurasim.DemoState(time.Now()), Speed: 20})
+		c := newClient(t, sim)
+		advance(50 * time.Minute) // of looking around
+		keys, statuses := map[string]string{}, map[string]int{}
+		for _, row := range c.must(200, "GET", "/customer-managed-keys").list() {
+			got := c.must(200, "GET", "/customer-managed-keys/"+row["id"].(string))
+			keys[got.text("id")] = got.text("status")
+			statuses[got.text("status")]++
+		}
+		for _, in := range sim.Instances() {
+			if id := in.CustomerManagedKeyID; id != "" && (keys[id] != "ready" || in.Name != "customer-360") {
+				t.Errorf("%s: key %s is %q", in.Name, id, keys[id])
+			}
+			if in.CustomerManagedKeyID != "" {
+				c.do("DELETE", "/customer-managed-keys/"+in.CustomerManagedKeyID).wantRefusal(400, "encryption-key-is-active")
+			}
+		}
+		for _, row := range c.must(200, "GET", sessionsPath).list() {
+			statuses[row["status"].(string)]++
+		}
+		if diff := cmp.Diff(map[string]int{"ready": 1, "pending": 1, "Ready": 1, "Expired": 1}, statuses); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 func TestDemoStateIsTheSameEveryTime(t *testing.T) {
 	t.Parallel()
 	if diff := cmp.Diff(aurasim.DemoState(loadedAt()), aurasim.DemoState(loadedAt())); diff != "" {

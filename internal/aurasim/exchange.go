@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -101,9 +102,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case out.cut == cutWithin:
 		hangUp(w, &out.answer)
 	default:
-		for name, values := range out.headers() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), out.headers())
 		w.WriteHeader(out.status)
 		_, _ = w.Write(out.body) // an error means that the client is gone
 	}

@@ -28,10 +28,11 @@ type Fault struct {
 	Kind   FaultKind
 
 	// Status, Header and Body are the answer of the kind Answer. Status 0 is the real answer, for a fault that only
-	// delays; an empty Body is the gateway's usual one for the status.
+	// delays; an empty Body is the gateway's usual one for the status, unless NoBody says that there is none at all.
 	Status int
 	Header http.Header
 	Body   string
+	NoBody bool
 
 	// Delay is waited for with every kind, unless the request's context ends before.
 	Delay time.Duration
@@ -62,7 +63,7 @@ func (f Fault) carriesOut() bool {
 
 func (f Fault) answer() answer {
 	body := []byte(f.Body)
-	if len(body) == 0 {
+	if len(body) == 0 && !f.NoBody {
 		body = gateway(f.Status, http.StatusText(f.Status)).answer().body
 	}
 	return answer{status: f.Status, header: f.Header, body: body}

@@ -50,6 +50,7 @@ func TestFaults(t *testing.T) {
 		{"an answer instead", aurasim.Fault{Status: 503}, false, 503, 503, false, `{"error":"Service Unavailable"}`},
 		{"an HTML answer instead", aurasim.Fault{Status: 502, Body: "<html>", Header: http.Header{"content-type": {"text/html"}}}, false, 502, 502, false, "<html>"},
 		{"an answer instead, after the deed", aurasim.Fault{Status: 502, After: true}, true, 502, 502, false, "Bad Gateway"},
+		{"an answer with no body", aurasim.Fault{Status: 500, NoBody: true}, false, 500, 500, false, ""},
 		{"cut before", aurasim.Fault{Kind: aurasim.CutBefore}, false, 0, 0, true, ""},
 		{"cut after", aurasim.Fault{Kind: aurasim.CutAfter}, true, 0, 0, true, ""},
 		{"cut in the body", aurasim.Fault{Kind: aurasim.CutInBody}, true, 202, 0, true, `{"data":{"id":`},
@@ -78,7 +79,7 @@ func TestFaults(t *testing.T) {
 					t.Errorf("carried out: %v, want %v", done, tt.carriedOut)
 				}
 				requests := sim.Requests()
-				if last := requests[len(requests)-1]; last.Method != "POST" || last.Status != tt.logged || last.Body == "" {
+				if last := requests[len(requests)-1]; last.Method != http.MethodPost || last.Status != tt.logged || last.Body == "" {
 					t.Errorf("log: %+v", last)
 				}
 				if fault.Kind == aurasim.HugeBody && (len(got.body) < 10<<20 || !json.Valid([]byte(got.body))) {
@@ -107,9 +108,7 @@ func overSocket(t *testing.T, sim *aurasim.Server) *client {
 			t.Error(err)
 		}
 	})
-	c := &client{t: t, http: &http.Client{Transport: transport}, base: l.URL()}
-	c.login(aurasim.DemoClientID, aurasim.DemoClientSecret)
-	return c
+	return loggedIn(t, transport, l.URL())
 }
 
 func TestCutConnectionsLookLikeThoseOfANetwork(t *testing.T) {
@@ -223,7 +222,7 @@ func TestTransportKeepsItsContract(t *testing.T) {
 	t.Parallel()
 	sim := newSim(t, aurasim.Options{})
 	body := &closeCounter{Reader: strings.NewReader("x")}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", "https://example.com/oauth/token", body)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://example.com/oauth/token", body)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +239,7 @@ func TestTransportKeepsItsContract(t *testing.T) {
 		resp.Body.Close()
 		t.Error("a URL without a host goes nowhere")
 	}
-	broken, _ := http.NewRequestWithContext(t.Context(), "POST", "https://example.com/oauth/token", io.MultiReader(strings.NewReader("x"), failing{}))
+	broken, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://example.com/oauth/token", io.MultiReader(strings.NewReader("x"), failing{}))
 	if resp, err := sim.Transport().RoundTrip(broken); !errors.Is(err, errBody) {
 		resp.Body.Close()
 		t.Error(err)

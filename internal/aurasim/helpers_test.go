@@ -60,7 +60,13 @@ type client struct {
 
 func newClient(t *testing.T, sim *aurasim.Server) *client {
 	t.Helper()
-	c := &client{t: t, http: &http.Client{Transport: sim.Transport()}, base: "https://api.neo4j.io"}
+	return loggedIn(t, sim.Transport(), "https://api.neo4j.io")
+}
+
+func loggedIn(t *testing.T, over http.RoundTripper, base string) *client {
+	t.Helper()
+	c := &client{t: t, http: &http.Client{}, base: base}
+	c.http.Transport = over //nolint:forbidigo // tests may speak HTTP, but their exemption misses a field: it is named without its package
 	c.login(aurasim.DemoClientID, aurasim.DemoClientSecret)
 	return c
 }
@@ -76,7 +82,7 @@ func (c *client) login(id, secret string) reply {
 
 func (c *client) requestToken(id, secret, form string) reply {
 	c.t.Helper()
-	req, err := http.NewRequestWithContext(c.t.Context(), "POST", c.base+"/oauth/token", strings.NewReader(form))
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.base+"/oauth/token", strings.NewReader(form))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -130,6 +136,12 @@ func (c *client) must(status int, method, path string, body ...string) reply {
 		c.t.Fatalf("%s %s: status %d, want %d: %s", method, path, got.status, status, got.body)
 	}
 	return got
+}
+
+// session creates a session, or gets one.
+func (c *client) session(status int, changes map[string]any) reply {
+	c.t.Helper()
+	return c.must(status, "POST", "/graph-analytics/sessions", sessionWish(changes))
 }
 
 // status is what a GET says about an instance, "gone" for a 404.
@@ -220,10 +232,28 @@ func (r reply) wantGateway(status int, text string) {
 }
 
 func creation(changes map[string]any) string {
-	body := map[string]any{
+	return changed(map[string]any{
 		"name": "new", "version": "5", "region": "europe-west1", "memory": "8GB", "type": "professional-db",
 		"tenant_id": tenantA, "cloud_provider": "gcp",
-	}
+	}, changes)
+}
+
+func keyWish(changes map[string]any) string {
+	return changed(map[string]any{
+		"key_id": "projects/p/locations/europe-west1/keyRings/r/cryptoKeys/k", "name": "new key", "cloud_provider": "gcp",
+		"instance_type": "enterprise-db", "region": "europe-west1", "tenant_id": tenantA,
+	}, changes)
+}
+
+// sessionWish stands alone; without cloud_provider and region, and with instance_id, it is attached.
+func sessionWish(changes map[string]any) string {
+	return changed(map[string]any{
+		"name": "people", "memory": "8GB", "cloud_provider": "gcp", "region": "europe-west1", "tenant_id": tenantA,
+	}, changes)
+}
+
+// changed is a body with some fields replaced, and those left out that are nil.
+func changed(body, changes map[string]any) string {
 	for k, v := range changes {
 		if v == nil {
 			delete(body, k)

@@ -11,12 +11,9 @@ import (
 const hiddenFor = 10 * time.Second
 
 func (s *Server) listInstances(c *call) (answer, error) {
-	tenant := c.query.Get("tenantId")
-	if tenant != "" {
-		// The list declares no 404: a tenant that does not exist looks like one that is somebody else's.
-		if _, ok := s.store.tenant(tenant); !ok || !c.who.sees(tenant) {
-			return answer{}, unauthorized()
-		}
+	tenant, err := s.tenantFilter(c, "tenantId")
+	if err != nil {
+		return answer{}, err
 	}
 	out := []wireInstanceSummary{}
 	for _, in := range s.store.all() {
@@ -54,7 +51,7 @@ func (s *Server) deleteInstance(c *call) (answer, error) {
 
 // target is the instance that the path names.
 func (s *Server) target(c *call) (*instance, error) {
-	return s.visible(c, c.params["instance"])
+	return s.visible(c, c.params["instanceId"])
 }
 
 // visible is an instance that the caller may see.
@@ -105,8 +102,7 @@ func (s *Server) wireInstance(in *instance, now time.Time) wireInstance {
 		out.MetricsURL = fmt.Sprintf("%s/api/v1/%s/%s/metrics", s.metricsURL, in.TenantID, in.ID)
 	}
 	if p.graphCounts {
-		out.GraphNodes = strconv.FormatInt(in.GraphNodes, 10)
-		out.GraphRelationships = strconv.FormatInt(in.GraphRelationships, 10)
+		out.GraphNodes, out.GraphRelationships = s.quirks.graphCount(in.GraphNodes), s.quirks.graphCount(in.GraphRelationships)
 	}
 	if p.secondaries {
 		out.SecondariesCount = new(in.SecondariesCount)
@@ -128,4 +124,14 @@ func (q Quirks) distort(out *wireInstance) {
 	case q.MissingMemoryWhileDestroying && out.Status == statusDestroying:
 		out.Memory = nil
 	}
+	if q.MissingType && out.Type == typeBusinessCritical {
+		out.Type = ""
+	}
+}
+
+func (q Quirks) graphCount(n int64) any {
+	if q.NumericGraphCounts {
+		return n
+	}
+	return strconv.FormatInt(n, 10)
 }

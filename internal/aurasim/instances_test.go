@@ -1,6 +1,7 @@
 package aurasim_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -68,9 +69,7 @@ func TestInstanceDetailsByType(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				c := newClient(t, newSim(t, aurasim.Options{}))
-				for k, v := range tt.more {
-					tt.want[k] = v
-				}
+				maps.Copy(tt.want, tt.more)
 				if diff := cmp.Diff(tt.want, c.must(200, "GET", "/instances/"+tt.want["id"].(string)).data()); diff != "" {
 					t.Error(diff)
 				}
@@ -263,6 +262,35 @@ func TestQuirks(t *testing.T) {
 		c.must(202, "PATCH", "/instances/"+shop, `{"graph_analytics_plugin":false}`)
 		if got := c.status(shop); got != "updating" {
 			t.Error(got)
+		}
+	})
+	run("an old business-critical instance may have no type", aurasim.Quirks{MissingType: true}, func(t *testing.T, _ *aurasim.Server, c *client) {
+		if _, there := c.must(200, "GET", "/instances/"+orders).data()["type"]; there {
+			t.Error("a type")
+		}
+		if got := c.must(200, "GET", "/instances/"+shop).text("type"); got != "professional-db" {
+			t.Error(got)
+		}
+	})
+	run("a create's answer may have no time", aurasim.Quirks{MissingCreatedAt: true}, func(t *testing.T, _ *aurasim.Server, c *client) {
+		got := c.must(202, "POST", "/instances", creation(nil))
+		if _, there := got.data()["created_at"]; there {
+			t.Error(got.body)
+		}
+		if got := c.must(200, "GET", "/instances/"+got.text("id")).text("created_at"); got == "" {
+			t.Error("but the details have")
+		}
+	})
+	run("graph counts may be numbers", aurasim.Quirks{NumericGraphCounts: true}, func(t *testing.T, _ *aurasim.Server, c *client) {
+		if got := c.must(200, "GET", "/instances/"+free).data(); got["graph_nodes"] != 1200.0 || got["graph_relationships"] != 5400.0 {
+			t.Error(got)
+		}
+	})
+	run("the version may be announced to go", aurasim.Quirks{APIExpires: true}, func(t *testing.T, _ *aurasim.Server, c *client) {
+		for _, path := range []string{"/tenants", "/nothing", "/instances/24d18db5"} {
+			if got := c.do("GET", path).header.Get("X-Tyk-Api-Expires"); got != "Fri, 31 Mar 2000 00:00:00 UTC" {
+				t.Errorf("%s: %q", path, got)
+			}
 		}
 	})
 	run("snapshots may be called after their time", aurasim.Quirks{TimestampSnapshotIDs: true}, func(t *testing.T, _ *aurasim.Server, c *client) {

@@ -26,6 +26,9 @@ const (
 // pauseLimit is how long an instance stays paused before Aura resumes it.
 const pauseLimit = 30 * 24 * time.Hour
 
+// newFor is how long a session has no status at all.
+const newFor = 5 * time.Second
+
 type operation string
 
 const (
@@ -41,6 +44,9 @@ const (
 	opUpgrade   operation = "upgrade"
 	opDelete    operation = "delete"
 	opSuspend   operation = "suspend" // Aura's own doing, never asked for by a client
+
+	opCreateKey     operation = "create key"
+	opCreateSession operation = "create session"
 )
 
 // transition is one row of the lifecycle: from where an operation may start, what is seen on the way, where it ends.
@@ -77,7 +83,30 @@ func lifecycle() []transition {
 		{op: opUpgrade, from: running, phases: []phase{{status: statusRunning, lasts: 5 * m, doing: "upgrading"}}, end: statusRunning, serves: true},
 		{op: opDelete, from: anyRest, phases: []phase{{status: statusDestroying, lasts: 2 * m}}, end: statusGone},
 		{op: opSuspend, phases: []phase{{status: statusSuspending, lasts: 2 * m}}, end: statusSuspended},
+
+		{op: opCreateKey, phases: []phase{{status: keyPending, lasts: 3 * m}}, end: keyReady},
+		{op: opCreateSession, phases: []phase{{status: sessionNew, lasts: newFor}, {status: sessionCreating, lasts: 85 * time.Second}}, end: sessionReady},
 	}
+}
+
+// passing is the status, since it was created, of something on which there are no operations: a key, a session.
+func (s *store) passing(op operation, since, now time.Time) string {
+	row := transitionOf(op)
+	for _, p := range row.phases {
+		if since = since.Add(s.lasting(p.lasts, 1)); now.Before(since) {
+			return p.status
+		}
+	}
+	return row.end
+}
+
+// passingTime is how long it takes until the status is the last one.
+func (s *store) passingTime(op operation) time.Duration {
+	total := time.Duration(0)
+	for _, p := range transitionOf(op).phases {
+		total += s.lasting(p.lasts, 1)
+	}
+	return total
 }
 
 func transitionOf(op operation) transition {

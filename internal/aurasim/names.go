@@ -2,7 +2,9 @@ package aurasim
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	mathrand "math/rand/v2"
@@ -19,10 +21,18 @@ func newNames(seed uint64) *names {
 
 func (n *names) instanceID() string { return fmt.Sprintf("%08x", n.rng.Uint32()) }
 
-func (n *names) uuid() string {
-	hi := n.rng.Uint64()&^0xf000 | 0x4000         // version 4
-	lo := n.rng.Uint64()&^(3<<62) | uint64(2)<<62 // variant 1
+func (n *names) uuid() string { return uuidOf(n.rng.Uint64(), n.rng.Uint64()) }
+
+func uuidOf(hi, lo uint64) string {
+	hi = hi&^0xf000 | 0x4000         // version 4
+	lo = lo&^(3<<62) | uint64(2)<<62 // variant 1
 	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", hi>>32, hi>>16&0xffff, hi&0xffff, lo>>48, lo&0xffffffffffff)
+}
+
+// userOf is the console user behind a client ID, the same one every time.
+func userOf(clientID string) string {
+	sum := sha256.Sum256([]byte(clientID))
+	return uuidOf(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16]))
 }
 
 func (n *names) password() string {

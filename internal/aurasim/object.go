@@ -116,6 +116,20 @@ func (o *object) whole(name string) int64     { return optional[int64](o, name, 
 func (o *object) texts(name string) []string  { return optional[[]string](o, name, "a list of strings") }
 func (o *object) requireText(n string) string { o.require(n); return o.text(n) }
 
+// anyObject takes an object as it is.
+func (o *object) anyObject(name string) {
+	optional[map[string]json.RawMessage](o, name, "an object")
+}
+
+// filled is a text that must not be empty if it is given.
+func (o *object) filled(name string) string {
+	value := o.text(name)
+	if string(o.fields[name]) == `""` {
+		o.complain(name, "must not be empty")
+	}
+	return value
+}
+
 func (o *object) require(name string) {
 	if !o.has(name) {
 		o.complain(name, "is required")
@@ -130,6 +144,17 @@ func (o *object) oneOf(name string, allowed []string) string {
 		o.complain(name, "%q is not allowed; allowed: %s", value, listed(allowed))
 	}
 	return value
+}
+
+// eachOf complains about every text of a list that is not one of the allowed.
+func (o *object) eachOf(name string, allowed []string) []string {
+	values := o.texts(name)
+	for _, value := range values {
+		if !slices.Contains(allowed, value) {
+			o.complain(name, "%q is not allowed; allowed: %s", value, listed(allowed))
+		}
+	}
+	return values
 }
 
 // objects is a list of objects.

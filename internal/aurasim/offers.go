@@ -1,6 +1,9 @@
 package aurasim
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // region is a place to run instances, and what is on offer there.
 type region struct {
@@ -62,6 +65,13 @@ func storagesOf(typeName, memory string) []string {
 		return []string{usual, size(2 * gigabytes(usual))}
 	}
 	return []string{usual}
+}
+
+// offers tells whether the tenant may have something of the type, or of any for "", in a region.
+func (t TenantState) offers(provider, regionID, typeName string) bool {
+	return slices.ContainsFunc(t.Configurations, func(row InstanceConfiguration) bool {
+		return row.CloudProvider == provider && row.Region == regionID && (typeName == "" || row.Type == typeName)
+	})
 }
 
 // offered checks a wish against the rows of the tenant. A version of "" is any: it cannot be chosen after the create.

@@ -57,7 +57,7 @@ func (s *Server) overwriteInstance(c *call) (answer, error) {
 	}
 	var sourceID, snapshotID string
 	err = c.fields(func(o *object) {
-		sourceID, snapshotID = o.requireText("source_instance_id"), o.text("source_snapshot_id")
+		sourceID, snapshotID = o.requireText("source_instance_id"), o.filled("source_snapshot_id")
 		if sourceID == in.ID && !o.has("source_snapshot_id") {
 			o.complain("source_instance_id", "an instance cannot be overwritten with itself")
 		}
@@ -152,26 +152,20 @@ func (s *Server) estimateSize(c *call) (answer, error) {
 			o.complain("node_count", "counts must not be negative")
 		}
 		o.oneOf("instance_type", []string{typeProfessionalDS, typeEnterpriseDS})
-		categories = o.texts("algorithm_categories")
-		for _, name := range categories {
-			if !slices.Contains(algorithmCategories(), name) {
-				o.complain("algorithm_categories", "%q is not allowed; allowed: %s", name, listed(algorithmCategories()))
-			}
-		}
+		categories = o.eachOf("algorithm_categories", algorithmCategories())
 	})
 	if err != nil {
 		return answer{}, err
 	}
-	return data(http.StatusOK, sizing(nodes, relationships, len(categories))), nil
+	return data(http.StatusOK, sizing(float64(nodes)*128+float64(relationships)*64, len(categories), memorySizes())), nil
 }
 
 // sizing is a rule of thumb; Aura's own formula is not public.
-func sizing(nodes, relationships int64, categories int) wireSizing {
+func sizing(bytes float64, algorithms int, offered []string) wireSizing {
 	const gb = 1 << 30
-	bytes := (float64(nodes)*128 + float64(relationships)*64) * (1 + 0.25*float64(categories))
-	need := 1 + int(min(bytes/gb, 1<<20))
+	need := 1 + int(min(bytes*(1+0.25*float64(algorithms))/gb, 1<<20))
 	out := wireSizing{MinRequiredMemory: size(need)}
-	for _, fits := range memorySizes() {
+	for _, fits := range offered {
 		out.RecommendedSize = fits
 		if gigabytes(fits) >= need {
 			return out

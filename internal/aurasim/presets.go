@@ -12,6 +12,7 @@ import (
 // spared, since a client that cannot even log in shows nothing.
 type Preset string
 
+// The presets, each a little worse than the one before.
 const (
 	NoFaults  Preset = ""
 	Flaky     Preset = "flaky"     // some 502 and 503 with HTML bodies, one or the other after the request was carried out

@@ -2,11 +2,12 @@ package aurasim
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 )
 
-// problem is a refusal in one of Aura's three error shapes.
+// problem is a refusal in one of Aura's error shapes.
 type problem struct {
 	status int
 	header http.Header
@@ -54,6 +55,23 @@ func oauth(status int, code, description string) *problem {
 	return &problem{status: status, body: wireOAuthError{Error: code, Description: description}}
 }
 
+// refuseSession is the shape of the sessions.
+func refuseSession(status int, format string, args ...any) *problem {
+	return &problem{status: status, body: wireSessionRefusal{Errors: []wireSessionError{{Message: fmt.Sprintf(format, args...)}}}}
+}
+
+// distortRefusal is for refusals by the sessions.
+func (q Quirks) distortRefusal(err error) error {
+	p, ok := errors.AsType[*problem](err)
+	if !ok || !q.SessionErrorsObject || p.status != http.StatusBadRequest {
+		return err
+	}
+	if list, ok := p.body.(wireErrors); ok {
+		return &problem{status: p.status, body: wireErrorsObject{Errors: wireMessage{Message: list.Errors[0].Message}}}
+	}
+	return err
+}
+
 func unauthorized() *problem {
 	return refuse(http.StatusForbidden, "unauthorized", "Insufficient permissions")
 }
@@ -64,6 +82,10 @@ func instanceNotFound(id string) *problem {
 
 func snapshotNotFound(id string) *problem {
 	return refuse(http.StatusNotFound, "snapshot-not-found", "Snapshot not found: %s", id)
+}
+
+func keyNotFound(id string) *problem {
+	return refuse(http.StatusNotFound, "encryption-key-not-found", "Encryption Key not found: %s", id)
 }
 
 func tenantNotFound() *problem {

@@ -22,6 +22,9 @@ type observer struct {
 	gone map[string]bool
 	ids  map[string]bool      // every ID ever given out
 	busy map[string]time.Time // until when an upgrade, which does not show, goes on
+
+	keys     map[string]string // the status each key was last seen in
+	sessions map[string]string
 }
 
 func restful(status string) bool {
@@ -31,7 +34,11 @@ func restful(status string) bool {
 func (o *observer) look() {
 	o.t.Helper()
 	present := map[string]bool{}
+	usedKeys := o.lookAtKeys()
 	for _, in := range o.sim.Instances() {
+		if in.CustomerManagedKeyID != "" && !usedKeys[in.CustomerManagedKeyID] {
+			o.t.Fatalf("%s is encrypted with key %s, which is not ready or not there", in.ID, in.CustomerManagedKeyID)
+		}
 		if present[in.ID] {
 			o.t.Fatalf("%s is there twice", in.ID)
 		}
@@ -50,6 +57,52 @@ func (o *observer) look() {
 			if o.ends[id] != "delete" {
 				o.t.Fatalf("%s vanished after %s", id, o.ends[id])
 			}
+			o.gone[id] = true
+		}
+	}
+	o.lookAtSessions(present)
+}
+
+// lookAtKeys says which keys may be in use.
+func (o *observer) lookAtKeys() map[string]bool {
+	o.t.Helper()
+	ready := map[string]bool{}
+	for _, k := range o.sim.Keys() {
+		if o.gone[k.ID] || o.keys[k.ID] == "ready" && k.Status != "ready" {
+			o.t.Fatalf("key %s was %s, gone %v, and is %s", k.ID, o.keys[k.ID], o.gone[k.ID], k.Status)
+		}
+		o.keys[k.ID] = k.Status
+		ready[k.ID] = k.Status == "ready"
+	}
+	for id := range o.keys {
+		if _, present := ready[id]; !present {
+			o.gone[id] = true
+		}
+	}
+	return ready
+}
+
+func (o *observer) lookAtSessions(instances map[string]bool) {
+	o.t.Helper()
+	order := []string{"", "Creating", "Ready", "Expired"} // a session never goes back
+	present, names := map[string]bool{}, map[[2]string]bool{}
+	for _, x := range o.sim.Sessions() {
+		before, known := o.sessions[x.ID]
+		if known && slices.Index(order, x.Status) < slices.Index(order, before) || o.gone[x.ID] {
+			o.t.Fatalf("session %s was %q, gone %v, and is %q", x.ID, before, o.gone[x.ID], x.Status)
+		}
+		name := [2]string{x.TenantID, x.Name}
+		if present[x.ID] || names[name] {
+			o.t.Fatalf("session %s, called %q, is there twice", x.ID, x.Name)
+		}
+		if x.InstanceID != "" && !instances[x.InstanceID] {
+			o.t.Fatalf("session %s has outlived instance %s", x.ID, x.InstanceID)
+		}
+		o.sessions[x.ID] = x.Status
+		present[x.ID], names[name] = true, true
+	}
+	for id := range o.sessions {
+		if !present[id] {
 			o.gone[id] = true
 		}
 	}
@@ -149,7 +202,7 @@ func wander(t *testing.T, seed uint64) {
 	c := newClient(t, sim)
 	o := &observer{
 		t: t, sim: sim, last: map[string]string{}, ends: map[string]string{}, gone: map[string]bool{}, ids: map[string]bool{},
-		busy: map[string]time.Time{},
+		busy: map[string]time.Time{}, keys: map[string]string{}, sessions: map[string]string{},
 	}
 	known := []string{orders, shop, vdc, science, free}
 	for _, id := range known {
@@ -158,7 +211,7 @@ func wander(t *testing.T, seed uint64) {
 	for range 250 {
 		o.look()
 		if rng.IntN(8) == 0 {
-			if got := c.do("POST", "/instances", randomCreation(rng, known)); got.status == http.StatusAccepted {
+			if got := c.do("POST", "/instances", randomCreation(rng, known, sim.Keys())); got.status == http.StatusAccepted {
 				id := got.text("id")
 				if o.ids[id] {
 					t.Fatalf("ID %s was given out twice", id)
@@ -166,6 +219,10 @@ func wander(t *testing.T, seed uint64) {
 				o.ids[id] = true
 				known = append(known, id)
 			}
+		}
+		method, path, body := randomAside(rng, sim, known)
+		if got := c.do(method, path, body); got.status >= 500 {
+			t.Fatalf("%s %s %s: %d %s", method, path, body, got.status, got.body)
 		}
 		id := known[rng.IntN(len(known))]
 		op, method, path, body := randomOperation(rng, sim, id, known)
@@ -187,13 +244,39 @@ func wander(t *testing.T, seed uint64) {
 	}
 }
 
-func randomCreation(rng *rand.Rand, known []string) string {
+// randomAside does something with keys or sessions.
+func randomAside(rng *rand.Rand, sim *aurasim.Server, known []string) (method, path, body string) {
+	key, session := "none", "none"
+	if all := sim.Keys(); len(all) > 0 {
+		key = all[rng.IntN(len(all))].ID
+	}
+	if all := sim.Sessions(); len(all) > 0 {
+		session = all[rng.IntN(len(all))].ID
+	}
+	name := map[string]any{"name": fmt.Sprintf("s%d", rng.IntN(5))}
+	rows := [][3]string{
+		{"POST", "/customer-managed-keys", keyWish(nil)},
+		{"DELETE", "/customer-managed-keys/" + key, ""},
+		{"GET", "/customer-managed-keys", ""},
+		{"POST", sessionsPath, sessionWish(name)},
+		{"POST", sessionsPath, sessionWish(attachedTo(known[rng.IntN(len(known))], name))},
+		{"DELETE", sessionsPath + "/" + session, ""},
+		{"GET", sessionsPath, ""},
+	}
+	row := rows[rng.IntN(len(rows))]
+	return row[0], row[1], row[2]
+}
+
+func randomCreation(rng *rand.Rand, known []string, keys []aurasim.KeyState) string {
 	changes := map[string]any{
 		"type":   []string{"professional-db", "business-critical", "enterprise-db", "free-db"}[rng.IntN(4)],
 		"memory": []string{"1GB", "8GB", "16GB"}[rng.IntN(3)],
 	}
 	if rng.IntN(3) == 0 {
 		changes["source_instance_id"] = known[rng.IntN(len(known))]
+	}
+	if changes["type"] == "enterprise-db" && len(keys) > 0 {
+		changes["customer_managed_key_id"] = keys[rng.IntN(len(keys))].ID
 	}
 	return creation(changes)
 }

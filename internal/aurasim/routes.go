@@ -1,6 +1,7 @@
 package aurasim
 
 import (
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -12,37 +13,69 @@ import (
 const tokenPath = "/oauth/token"
 
 // handler answers a request that has passed the gateway. It runs under the server's lock with the store settled.
-type handler func(*call) (answer, error)
+type handler func(*Server, *call) (answer, error)
 
 type route struct {
-	method  string
-	path    string // {…} is one segment
-	handler handler
+	method    string
+	path      string // below /v1; {…} is one segment
+	operation string
+	handler   handler
 }
 
 // routeTable is every route there is. A path with a literal segment stands above one with a parameter in its place.
-func (s *Server) routeTable() []route {
+func routeTable() []route {
+	const tenants, instances, keys, sessions = "/tenants", "/instances", "/customer-managed-keys", "/graph-analytics/sessions"
+	const tenant, instance, key, session = tenants + "/{tenantId}", instances + "/{instanceId}", keys + "/{keyId}", sessions + "/{sessionId}"
+	const snapshots, snapshot = instance + "/snapshots", instance + "/snapshots/{snapshotId}"
 	return []route{
-		{"GET", "/v1/tenants", s.listTenants},
-		{"GET", "/v1/tenants/{tenant}", s.getTenant},
-		{"GET", "/v1/tenants/{tenant}/metrics-integration", s.metricsIntegration},
+		{"GET", tenants, "list_tenants", (*Server).listTenants},
+		{"GET", tenant, "get_tenant", (*Server).getTenant},
+		{"GET", tenant + "/metrics-integration", "get_metrics_integration", (*Server).metricsIntegration},
 
-		{"GET", "/v1/instances", s.listInstances},
-		{"POST", "/v1/instances", s.createInstance},
-		{"POST", "/v1/instances/sizing", s.estimateSize},
-		{"GET", "/v1/instances/{instance}", s.getInstance},
-		{"PATCH", "/v1/instances/{instance}", s.patchInstance},
-		{"DELETE", "/v1/instances/{instance}", s.deleteInstance},
-		{"POST", "/v1/instances/{instance}/pause", s.pauseInstance},
-		{"POST", "/v1/instances/{instance}/resume", s.resumeInstance},
-		{"POST", "/v1/instances/{instance}/overwrite", s.overwriteInstance},
-		{"POST", "/v1/instances/{instance}/upgrade", s.upgradeInstance},
+		{"GET", instances, "list_instances", (*Server).listInstances},
+		{"POST", instances, "create_instance", (*Server).createInstance},
+		{"POST", instances + "/sizing", "estimate_instance_size", (*Server).estimateSize},
+		{"GET", instance, "get_instance", (*Server).getInstance},
+		{"PATCH", instance, "update_instance", (*Server).patchInstance},
+		{"DELETE", instance, "delete_instance", (*Server).deleteInstance},
+		{"POST", instance + "/pause", "pause_instance", (*Server).pauseInstance},
+		{"POST", instance + "/resume", "resume_instance", (*Server).resumeInstance},
+		{"POST", instance + "/overwrite", "overwrite_instance", (*Server).overwriteInstance},
+		{"POST", instance + "/upgrade", "upgrade_instance", (*Server).upgradeInstance},
 
-		{"GET", "/v1/instances/{instance}/snapshots", s.listSnapshots},
-		{"POST", "/v1/instances/{instance}/snapshots", s.createSnapshot},
-		{"GET", "/v1/instances/{instance}/snapshots/{snapshot}", s.getSnapshot},
-		{"POST", "/v1/instances/{instance}/snapshots/{snapshot}/restore", s.restoreSnapshot},
+		{"GET", snapshots, "list_snapshots", (*Server).listSnapshots},
+		{"POST", snapshots, "create_snapshot", (*Server).createSnapshot},
+		{"GET", snapshot, "get_snapshot", (*Server).getSnapshot},
+		{"POST", snapshot + "/restore", "restore_snapshot", (*Server).restoreSnapshot},
+
+		{"GET", keys, "list_customer_managed_keys", (*Server).listKeys},
+		{"POST", keys, "create_customer_managed_key", (*Server).createKey},
+		{"GET", key, "get_customer_managed_key", (*Server).getKey},
+		{"DELETE", key, "delete_customer_managed_key", (*Server).deleteKey},
+
+		{"GET", sessions, "list_sessions", (*Server).listSessions},
+		{"POST", sessions, "create_session", (*Server).createSession},
+		{"POST", sessions + "/sizing", "estimate_session_size", (*Server).estimateSession},
+		{"GET", session, "get_session", (*Server).getSession},
+		{"DELETE", session, "delete_session", (*Server).deleteSession},
 	}
+}
+
+// Endpoint is one operation of the v1 API.
+type Endpoint struct {
+	Method    string
+	Path      string // below /v1, with parameters in braces: /instances/{instanceId}
+	Operation string // our short name for it, such as pause_instance
+}
+
+// Endpoints is every operation the simulator has, straight from its route table: what documentation lists and what
+// tests of coverage count. POST /oauth/token is not among them: it belongs to no version of the API.
+func Endpoints() []Endpoint {
+	var out []Endpoint
+	for _, r := range routeTable() {
+		out = append(out, Endpoint{Method: r.method, Path: r.path, Operation: r.operation})
+	}
+	return out
 }
 
 // call is a request on its way through the API.
@@ -62,9 +95,21 @@ func (s *Server) handle(r *http.Request, body []byte, entry *Request) answer {
 	s.store.settle(now)
 	out, err := s.dispatch(r, body, entry, now)
 	if err != nil {
-		return answerTo(err)
+		out = answerTo(err)
+	}
+	if s.quirks.APIExpires && r.URL.Path != tokenPath {
+		out.header = maps.Clone(out.header)
+		if out.header == nil {
+			out.header = http.Header{}
+		}
+		out.header.Set("X-Tyk-Api-Expires", expiryNotice(now))
 	}
 	return out
+}
+
+// expiryNotice is the midnight 90 days ahead, as Aura's gateway writes it.
+func expiryNotice(now time.Time) string {
+	return now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 90).Format(time.RFC1123)
 }
 
 func (s *Server) dispatch(r *http.Request, body []byte, entry *Request, now time.Time) (answer, error) {
@@ -93,13 +138,13 @@ func (s *Server) dispatch(r *http.Request, body []byte, entry *Request, now time
 	if err := checkContentType(r); err != nil {
 		return answer{}, err
 	}
-	return found.handler(&call{now: now, who: who, params: params, query: r.URL.Query(), body: body})
+	return found.handler(s, &call{now: now, who: who, params: params, query: r.URL.Query(), body: body})
 }
 
 func (s *Server) find(r *http.Request) (route, map[string]string, error) {
 	var methods []string
 	for _, candidate := range s.routes {
-		params, ok := match(candidate.path, r.URL.EscapedPath())
+		params, ok := match("/v1"+candidate.path, r.URL.EscapedPath())
 		if !ok {
 			continue
 		}

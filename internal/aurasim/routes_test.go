@@ -1,6 +1,7 @@
 package aurasim_test
 
 import (
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,8 +18,9 @@ func TestRequestsThatNeverReachTheAPI(t *testing.T) {
 		text                            string
 	}{
 		{"an unknown route is not found", "GET", "/databases", "", "", 404, "Not Found"},
-		{"keys come later", "GET", "/customer-managed-keys", "", "", 404, "Not Found"},
-		{"sessions come later", "GET", "/graph-analytics/sessions", "", "", 404, "Not Found"},
+		{"a path that only begins like a route is not found", "GET", "/graph-analytics", "", "", 404, "Not Found"},
+		{"a key cannot be changed", "PATCH", "/customer-managed-keys/x", "application/json", "{}", 405, "Method Not Allowed"},
+		{"a session is not sized by GET", "DELETE", "/graph-analytics/sessions", "", "", 405, "Method Not Allowed"},
 		{"a trailing slash is another path", "GET", "/instances/", "", "", 404, "Not Found"},
 		{"a doubled slash is another path", "GET", "//instances", "", "", 404, "Not Found"},
 		{"a wrong method is not allowed", "PUT", "/instances/" + orders, "application/json", "{}", 405, "Method Not Allowed"},
@@ -99,7 +101,7 @@ func TestRequestsAreLoggedAsReceived(t *testing.T) {
 		t.Fatalf("%d requests", len(got))
 	}
 	patch := got[0]
-	if patch.Method != "PATCH" || patch.Path != "/v1/instances/"+orders || strings.Join(patch.Query["x"], ",") != "1,2" ||
+	if patch.Method != http.MethodPatch || patch.Path != "/v1/instances/"+orders || strings.Join(patch.Query["x"], ",") != "1,2" ||
 		patch.Body != `{"name":"n"}` || patch.Status != 200 || patch.ClientID != aurasim.DemoClientID ||
 		patch.Header.Get("User-Agent") != "me" || patch.Time.IsZero() {
 		t.Errorf("%+v", patch)

@@ -16,6 +16,10 @@ const (
 	demoStagingOrders   = "b03d9a62"
 	demoRecommendations = "71fa5c2e"
 	demoCustomer360     = "e25b70d4"
+
+	demoRecommendationsV2 = "71fa5c9b"
+
+	demoKey = "0d7a91f4-3c58-4e2b-a6f0-91b7c5d82e3a"
 )
 
 func demoCredentials() []Credential {
@@ -30,6 +34,8 @@ func DemoState(now time.Time) State {
 		Tenants:     demoTenants(),
 		Instances:   demoInstances(now),
 		Snapshots:   demoSnapshots(now),
+		Keys:        demoKeys(now),
+		Sessions:    demoSessions(now),
 		Credentials: demoCredentials(),
 	}
 }
@@ -64,7 +70,7 @@ func demoInstances(now time.Time) []InstanceState {
 			ID: demoCustomer360, Name: "customer-360", TenantID: demoProduction, Type: typeEnterprise,
 			CloudProvider: "aws", Region: "eu-central-1", Memory: "64GB", Storage: "256GB",
 			CreatedAt: ago(702, 11), StatusSince: ago(120, 7), CDCEnrichmentMode: "DIFF", SecondariesCount: 2,
-			CustomerManagedKeyID: "0d7a91f4-3c58-4e2b-a6f0-91b7c5d82e3a",
+			CustomerManagedKeyID: demoKey,
 			GraphNodes:           112_650_018, GraphRelationships: 540_377_901,
 		},
 		{
@@ -74,7 +80,7 @@ func demoInstances(now time.Time) []InstanceState {
 			GraphNodes: 6_201_554, GraphRelationships: 48_119_020,
 		},
 		{
-			ID: "71fa5c9b", Name: "recommendations-v2", TenantID: demoProduction, Type: typeBusinessCritical,
+			ID: demoRecommendationsV2, Name: "recommendations-v2", TenantID: demoProduction, Type: typeBusinessCritical,
 			CloudProvider: "aws", Region: "us-east-1", Memory: "16GB", Storage: "32GB",
 			CreatedAt: ago(19, 8), StatusSince: ago(19, 8), VectorOptimized: true,
 			GraphNodes: 6_455_873, GraphRelationships: 52_870_316,
@@ -138,5 +144,36 @@ func demoSnapshots(now time.Time) []SnapshotState {
 		taken(demoRecommendations, named(3*24*hour+5*hour), 3*24*hour+5*hour, 6_188_010, 47_990_254),
 		taken(demoCustomer360, "a95f2d07-b4c1-4e63-8f2a-70d1c6e9385b", 26*hour, 112_590_777, 540_102_644),
 		taken("08cd52b7", named(4*24*hour), 4*24*hour, 27_990, 161_004),
+	}
+}
+
+// demoKeys are the one that customer-360 is encrypted with, and one that waits for its permission at the cloud provider.
+func demoKeys(now time.Time) []KeyState {
+	const day = 24 * time.Hour
+	return []KeyState{
+		{
+			ID: demoKey, Name: "customer-360", TenantID: demoProduction, InstanceType: typeEnterprise, Status: keyReady,
+			KeyID:         "arn:aws:kms:eu-central-1:111122223333:key/5f0c9b7e-2d14-4a86-b3e9-70c1d8f24a65",
+			CloudProvider: "aws", Region: "eu-central-1", Created: now.Add(-703 * day),
+		},
+		{
+			ID: "b61e4a08-95d7-4c3f-8a12-e7f03b5c9d84", Name: "fraud-analytics", TenantID: demoProduction, InstanceType: typeEnterpriseDS,
+			Status: keyPending, KeyID: "https://retail-keys.vault.azure.net/keys/fraud-analytics/9c1f27d0e85b4a36",
+			CloudProvider: "azure", Region: "westeurope", Created: now.Add(-2 * day),
+		},
+	}
+}
+
+// demoSessions are one for the recommendations, attached to their next version, and one left over from an experiment.
+func demoSessions(now time.Time) []SessionState {
+	return []SessionState{
+		{
+			ID: demoRecommendationsV2 + "-3fa09c71", Name: "product-similarity", TenantID: demoProduction, Memory: "16GB",
+			InstanceID: demoRecommendationsV2, Status: sessionReady, TTL: "8h", CreatedAt: now.Add(-95 * time.Minute),
+		},
+		{
+			ID: "s-7b20d4e9-51ac-4", Name: "supplier-clusters", TenantID: demoDevelopment, Memory: "8GB",
+			CloudProvider: "gcp", Region: "europe-west1", Status: sessionExpired, CreatedAt: now.Add(-29 * time.Hour),
+		},
 	}
 }

@@ -1,6 +1,6 @@
 // Package aurasim is a strict in-process simulator of the Neo4j Aura v1 management API: the token endpoint, tenants,
-// instances and snapshots. It is for tests of anything that talks to Aura, for the demo mode, and for running the
-// API on loopback without an account.
+// instances, snapshots, customer managed keys and Graph Analytics sessions. It is for tests of anything that talks to
+// Aura, for the demo mode, and for running the API on loopback without an account.
 //
 // It computes every state from the clock when it is asked: there is nothing to shut down (except a [Listener]), and
 // testing/synctest drives it. It refuses what Aura refuses, with Aura's error bodies, and it invents no leniency
@@ -66,20 +66,16 @@ func New(o Options) (*Server, error) {
 	if o.MetricsURL == "" {
 		o.MetricsURL = "https://customer-metrics-api.neo4j.io"
 	}
-	credentials := o.State.Credentials
-	if len(credentials) == 0 {
-		credentials = demoCredentials()
-	}
 	s := &Server{
 		quirks:     o.Quirks,
 		metricsURL: o.MetricsURL,
+		routes:     routeTable(),
 		store:      newStore(o, time.Now()),
-		auth:       newAuth(credentials, o.TokenLimit),
+		auth:       newAuth(o.State.credentials(), o.TokenLimit, o.Quirks.CapitalBearer),
 		rate:       newWindow(o.rateLimit(), time.Minute),
 		log:        &requestLog{},
 		faults:     newFaults(o.Faults, o.Seed),
 	}
-	s.routes = s.routeTable()
 	return s, nil
 }
 
@@ -150,6 +146,32 @@ func (s *Server) Snapshots(instanceID string) []SnapshotState {
 	var out []SnapshotState
 	for _, snap := range s.store.snapshotsOf(in, now) {
 		out = append(out, s.store.snapshotState(in, snap, now))
+	}
+	return out
+}
+
+// Keys is the state of every customer managed key as of now, in the order of their creation here.
+func (s *Server) Keys() []KeyState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.store.settle(now)
+	var out []KeyState
+	for _, k := range s.store.keys {
+		out = append(out, s.store.keyState(k, now))
+	}
+	return out
+}
+
+// Sessions is the state of every session as of now, in the order of their creation here. Deleted ones are gone.
+func (s *Server) Sessions() []SessionState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.store.settle(now)
+	var out []SessionState
+	for _, x := range s.store.sessions {
+		out = append(out, s.store.sessionState(x, now))
 	}
 	return out
 }

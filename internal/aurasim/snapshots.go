@@ -49,9 +49,9 @@ func (s *Server) getSnapshot(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	snap, ok := s.store.visibleSnapshot(in, c.params["snapshot"], c.now)
+	snap, ok := s.store.visibleSnapshot(in, c.params["snapshotId"], c.now)
 	if !ok {
-		return answer{}, snapshotNotFound(c.params["snapshot"])
+		return answer{}, snapshotNotFound(c.params["snapshotId"])
 	}
 	return data(http.StatusOK, s.wireSnapshot(in, snap, c.now)), nil
 }
@@ -64,7 +64,7 @@ func (s *Server) restoreSnapshot(c *call) (answer, error) {
 	if err := c.noFields(); err != nil {
 		return answer{}, err
 	}
-	snap, err := s.completed(c, in, c.params["snapshot"])
+	snap, err := s.completed(c, in, c.params["snapshotId"])
 	if err != nil {
 		return answer{}, err
 	}

@@ -13,10 +13,18 @@ type State struct {
 	Tenants   []TenantState   `json:"tenants"`
 	Instances []InstanceState `json:"instances,omitempty"`
 	Snapshots []SnapshotState `json:"snapshots,omitempty"`
+	Keys      []KeyState      `json:"customer_managed_keys,omitempty"`
+	Sessions  []SessionState  `json:"sessions,omitempty"`
 
 	// Credentials, when there are none, are [DemoClientID] and [DemoClientSecret] with every tenant.
 	Credentials []Credential `json:"credentials,omitempty"`
 }
+
+// What an instance or a session has that does not say where it is.
+const (
+	defaultProvider = "gcp"
+	defaultRegion   = "europe-west1"
+)
 
 // TenantState is a tenant (a "project" in Aura's console).
 type TenantState struct {
@@ -85,6 +93,40 @@ type SnapshotState struct {
 	GraphRelationships int64 `json:"graph_relationships,omitempty"`
 }
 
+// KeyState is a customer managed key. Status and Created have defaults.
+type KeyState struct {
+	ID            string    `json:"id"`
+	Name          string    `json:"name"`
+	TenantID      string    `json:"tenant_id"`
+	KeyID         string    `json:"key_id"` // what the cloud provider calls the key
+	CloudProvider string    `json:"cloud_provider"`
+	Region        string    `json:"region"`
+	InstanceType  string    `json:"instance_type"`
+	Status        string    `json:"status,omitempty"` // "" means ready; pending stays pending, see [Console.SetKeyStatus]
+	Created       time.Time `json:"created,omitzero"` // zero means when the simulator started
+}
+
+// SessionState is a Graph Analytics session. ID, name, tenant and memory must be given.
+type SessionState struct {
+	ID            string `json:"id"`
+	Name          string `json:"name"`
+	TenantID      string `json:"tenant_id"`
+	Memory        string `json:"memory"`
+	InstanceID    string `json:"instance_id,omitempty"` // "" means that it stands alone
+	DatabaseID    string `json:"database_id,omitempty"`
+	CloudProvider string `json:"cloud_provider,omitempty"` // "" means the instance's, or gcp
+	Region        string `json:"region,omitempty"`         // "" means the instance's, or europe-west1
+
+	// Status may be any of Aura's; "" means Ready. Creating goes on and Ready is idle from the start of the simulator.
+	Status string `json:"status,omitempty"`
+	// Reason is why a session is Expired or Failed; "" means Inactivity or OutOfMemory.
+	Reason string `json:"reason,omitempty"`
+
+	TTL       string    `json:"ttl,omitempty"`       // a Go duration, with days if need be ("1d12h"); "" means 1h
+	CreatedAt time.Time `json:"created_at,omitzero"` // zero means when the simulator started
+	UserID    string    `json:"user_id,omitempty"`   // "" means the user behind the first credentials
+}
+
 // Credential is a client ID with its secret, and the tenants it may see; none means all.
 type Credential struct {
 	ClientID     string   `json:"client_id"`
@@ -96,15 +138,27 @@ func (c Credential) sees(tenantID string) bool {
 	return len(c.Tenants) == 0 || slices.Contains(c.Tenants, tenantID)
 }
 
-func nameComplaint(name string) string {
-	switch {
-	case name == "" || utf8.RuneCountInString(name) > 30:
-		return fmt.Sprintf("%q: must be 1 to 30 characters", name)
-	case strings.TrimSpace(name) != name:
-		return fmt.Sprintf("%q: must not begin or end with a blank", name)
-	default:
-		return ""
+// credentials are those that are accepted.
+func (s State) credentials() []Credential {
+	if len(s.Credentials) == 0 {
+		return demoCredentials()
 	}
+	return s.Credentials
+}
+
+func nameComplaint(name string) string {
+	if wrong := lengthComplaint(name); wrong != "" || strings.TrimSpace(name) == name {
+		return wrong
+	}
+	return fmt.Sprintf("%q: must not begin or end with a blank", name)
+}
+
+// lengthComplaint is all that is known about the name of a key.
+func lengthComplaint(name string) string {
+	if name == "" || utf8.RuneCountInString(name) > 30 {
+		return fmt.Sprintf("%q: must be 1 to 30 characters", name)
+	}
+	return ""
 }
 
 func listed(allowed []string) string { return strings.Join(allowed, ", ") }

@@ -1,23 +1,30 @@
 package aurasim
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // checker walks a State and notes everything that is wrong with it, so that a file is corrected in one go.
 type checker struct {
 	found     []complaint
 	tenants   map[string]bool
-	instances map[string]bool
+	instances map[string]InstanceState
+	keys      map[string]KeyState
+	sessions  map[string]bool
 }
 
 // validate says what is wrong with the state, by JSON path, or nil.
 func (s State) validate() error {
-	c := &checker{tenants: map[string]bool{}, instances: map[string]bool{}}
+	c := &checker{tenants: map[string]bool{}, instances: map[string]InstanceState{}, keys: map[string]KeyState{}, sessions: map[string]bool{}}
 	for i, t := range s.Tenants {
 		c.tenant(fmt.Sprintf("tenants[%d]", i), t)
+	}
+	for i, k := range s.Keys { // before the instances, which may refer to them
+		c.key(fmt.Sprintf("customer_managed_keys[%d]", i), k)
 	}
 	for i, in := range s.Instances {
 		c.instance(fmt.Sprintf("instances[%d]", i), in)
@@ -29,6 +36,14 @@ func (s State) validate() error {
 		key := [2]string{snap.InstanceID, snap.ID}
 		c.must(!seen[key], at+".snapshot_id", "%q: the instance already has a snapshot of this ID", snap.ID)
 		seen[key] = true
+	}
+	names := map[[2]string]bool{}
+	for i, x := range s.Sessions {
+		at := fmt.Sprintf("sessions[%d]", i)
+		c.session(at, x)
+		key := [2]string{x.TenantID, x.Name}
+		c.must(!names[key], at+".name", "%q: the tenant already has a session of this name", x.Name)
+		names[key] = true
 	}
 	clients := map[string]bool{}
 	for i, cred := range s.Credentials {
@@ -77,14 +92,14 @@ func (c *checker) tenant(at string, t TenantState) {
 func (c *checker) instance(at string, in InstanceState) {
 	ok, _ := regexp.MatchString(`^[0-9a-f]{8}$`, in.ID)
 	c.must(ok, at+".id", "%q: must be 8 lower-case hexadecimal digits", in.ID)
-	c.must(!c.instances[in.ID], at+".id", "%q is used twice", in.ID)
-	c.instances[in.ID] = true
+	_, twice := c.instances[in.ID]
+	c.must(!twice, at+".id", "%q is used twice", in.ID)
+	in.CloudProvider, in.Region = cmp.Or(in.CloudProvider, defaultProvider), cmp.Or(in.Region, defaultRegion)
+	c.instances[in.ID] = in
 	wrong := nameComplaint(in.Name)
 	c.must(wrong == "", at+".name", "%s", wrong)
 	c.must(c.tenants[in.TenantID], at+".tenant_id", "%q is none of the tenants", in.TenantID)
-	if in.CloudProvider != "" {
-		c.oneOf(at+".cloud_provider", in.CloudProvider, providers())
-	}
+	c.oneOf(at+".cloud_provider", in.CloudProvider, providers())
 	if in.Status != "" {
 		c.oneOf(at+".status", in.Status, statusNames())
 	}
@@ -113,18 +128,84 @@ func (c *checker) capabilities(at string, in InstanceState, p plan) {
 	c.must(!in.GraphAnalyticsPlugin || p.plugin, at+".graph_analytics_plugin", "%s has no such plugin", in.Type)
 	if in.CustomerManagedKeyID != "" {
 		c.must(p.customerKey, at+".customer_managed_key_id", "%s has no customer managed keys", in.Type)
-		c.uuid(at+".customer_managed_key_id", in.CustomerManagedKeyID)
+		k, known := c.keys[in.CustomerManagedKeyID]
+		c.must(known && k.TenantID == in.TenantID, at+".customer_managed_key_id", "%q is none of the tenant's customer_managed_keys", in.CustomerManagedKeyID)
+		c.must(!known || k.fits(in), at+".customer_managed_key_id", "the key is for %s in %s %s", k.InstanceType, k.CloudProvider, k.Region)
 	}
 }
 
 func (c *checker) snapshot(at string, snap SnapshotState) {
-	c.must(c.instances[snap.InstanceID], at+".instance_id", "%q is none of the instances", snap.InstanceID)
+	_, known := c.instances[snap.InstanceID]
+	c.must(known, at+".instance_id", "%q is none of the instances", snap.InstanceID)
 	c.must(snap.ID != "", at+".snapshot_id", "must not be empty")
 	if snap.Profile != "" {
 		c.oneOf(at+".profile", snap.Profile, []string{profileAdHoc, profileScheduled})
 	}
 	if snap.Status != "" {
 		c.oneOf(at+".status", snap.Status, snapshotStatuses())
+	}
+}
+
+func (c *checker) key(at string, k KeyState) {
+	c.uuid(at+".id", k.ID)
+	_, twice := c.keys[k.ID]
+	c.must(!twice, at+".id", "%q is used twice", k.ID)
+	c.keys[k.ID] = k
+	wrong := lengthComplaint(k.Name)
+	c.must(wrong == "", at+".name", "%s", wrong)
+	c.must(c.tenants[k.TenantID], at+".tenant_id", "%q is none of the tenants", k.TenantID)
+	c.must(k.KeyID != "", at+".key_id", "must not be empty")
+	c.must(k.Region != "", at+".region", "must not be empty")
+	c.oneOf(at+".cloud_provider", k.CloudProvider, providers())
+	c.oneOf(at+".instance_type", k.InstanceType, keyInstanceTypes())
+	if k.Status != "" {
+		c.oneOf(at+".status", k.Status, keyStatuses())
+	}
+}
+
+func (c *checker) session(at string, x SessionState) {
+	c.must(!c.sessions[x.ID], at+".id", "%q is used twice", x.ID)
+	c.sessions[x.ID] = true
+	c.must(x.Name != "", at+".name", "must not be empty")
+	c.must(c.tenants[x.TenantID], at+".tenant_id", "%q is none of the tenants", x.TenantID)
+	c.oneOf(at+".memory", x.Memory, sessionMemorySizes())
+	if x.InstanceID != "" {
+		c.attached(at, x)
+	} else {
+		c.alone(at, x)
+	}
+	if x.Status != "" {
+		c.oneOf(at+".status", x.Status, sessionStatuses())
+	}
+	if x.Reason != "" {
+		allowed := sessionReasons(x.Status)
+		c.must(slices.Contains(allowed, x.Reason), at+".reason", "%q is not allowed with status %q; allowed: %s", x.Reason, x.Status, listed(allowed))
+	}
+	if x.TTL != "" {
+		_, wrong := parseTTL(x.TTL)
+		c.must(wrong == "", at+".ttl", "%s", wrong)
+	}
+	if x.UserID != "" {
+		c.uuid(at+".user_id", x.UserID)
+	}
+}
+
+func (c *checker) attached(at string, x SessionState) {
+	ok, _ := regexp.MatchString(`^[0-9a-f]{8}$`, strings.TrimPrefix(x.ID, x.InstanceID+"-"))
+	c.must(ok && strings.Contains(x.ID, "-"), at+".id", "%q: must be %s- and 8 lower-case hexadecimal digits", x.ID, x.InstanceID)
+	in, known := c.instances[x.InstanceID]
+	c.must(known, at+".instance_id", "%q is none of the instances", x.InstanceID)
+	c.must(!known || in.TenantID == x.TenantID, at+".tenant_id", "%q is not the tenant of instance %s", x.TenantID, x.InstanceID)
+	c.must(!known || x.CloudProvider == "" || x.CloudProvider == in.CloudProvider, at+".cloud_provider", "%q is not that of the instance", x.CloudProvider)
+	c.must(!known || x.Region == "" || x.Region == in.Region, at+".region", "%q is not that of the instance", x.Region)
+}
+
+func (c *checker) alone(at string, x SessionState) {
+	ok, _ := regexp.MatchString(`^s-[0-9a-f]{8}-[0-9a-f]{4}-4$`, x.ID)
+	c.must(ok, at+".id", "%q: must look like s-04de43fe-67ab-4", x.ID)
+	c.must(x.DatabaseID == "", at+".database_id", "needs instance_id")
+	if x.CloudProvider != "" {
+		c.oneOf(at+".cloud_provider", x.CloudProvider, providers())
 	}
 }
 

@@ -55,6 +55,12 @@ func (f stateFile) read(o *object) State {
 	for _, snap := range o.objects("snapshots") {
 		out.Snapshots = append(out.Snapshots, f.snapshot(snap))
 	}
+	for _, k := range o.objects("customer_managed_keys") {
+		out.Keys = append(out.Keys, f.key(k))
+	}
+	for _, x := range o.objects("sessions") {
+		out.Sessions = append(out.Sessions, f.session(x))
+	}
 	for _, cred := range o.objects("credentials") {
 		out.Credentials = append(out.Credentials, f.credential(cred))
 	}
@@ -105,6 +111,27 @@ func (f stateFile) snapshot(o *object) SnapshotState {
 	return out
 }
 
+func (f stateFile) key(o *object) KeyState {
+	out := KeyState{
+		ID: o.requireText("id"), Name: o.requireText("name"), TenantID: o.requireText("tenant_id"), KeyID: o.requireText("key_id"),
+		CloudProvider: o.requireText("cloud_provider"), Region: o.requireText("region"), InstanceType: o.requireText("instance_type"),
+		Status: o.text("status"), Created: f.time(o, "created"),
+	}
+	o.done()
+	return out
+}
+
+func (f stateFile) session(o *object) SessionState {
+	out := SessionState{
+		ID: o.requireText("id"), Name: o.requireText("name"), TenantID: o.requireText("tenant_id"), Memory: o.requireText("memory"),
+		InstanceID: o.text("instance_id"), DatabaseID: o.text("database_id"),
+		CloudProvider: o.text("cloud_provider"), Region: o.text("region"), Status: o.text("status"), Reason: o.text("reason"),
+		TTL: o.text("ttl"), CreatedAt: f.time(o, "created_at"), UserID: o.text("user_id"),
+	}
+	o.done()
+	return out
+}
+
 func (f stateFile) credential(o *object) Credential {
 	out := Credential{
 		ClientID: o.requireText("client_id"), ClientSecret: o.requireText("client_secret"), Tenants: o.texts("tenants"),
@@ -135,7 +162,7 @@ func (f stateFile) time(o *object, name string) time.Time {
 func parseAgo(text string) (time.Duration, bool) {
 	const day = 24 * time.Hour
 	parts := regexp.MustCompile(`^-(?:(\d{1,5})d)?(.*)$`).FindStringSubmatch(text)
-	if parts == nil || parts[1] == "" && parts[2] == "" {
+	if len(parts) != 3 || parts[1] == "" && parts[2] == "" {
 		return 0, false
 	}
 	days, _ := strconv.Atoi("0" + parts[1])

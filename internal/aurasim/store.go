@@ -1,6 +1,7 @@
 package aurasim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -14,6 +15,8 @@ type store struct {
 	tenants     []TenantState
 	order       []string // of instance IDs
 	instances   map[string]*instance
+	keys        []*key
+	sessions    []*session
 	gone        map[string]bool // IDs of destroyed instances; they are never used again
 }
 
@@ -47,6 +50,13 @@ func newStore(o Options, now time.Time) *store {
 	for _, snap := range o.State.Snapshots {
 		s.addLoadedSnapshot(snap, now)
 	}
+	for _, k := range o.State.Keys {
+		s.addLoadedKey(k, now)
+	}
+	for _, x := range o.State.Sessions {
+		x.UserID = cmp.Or(x.UserID, userOf(o.State.credentials()[0].ClientID))
+		s.addLoadedSession(x, now)
+	}
 	return s
 }
 
@@ -61,12 +71,7 @@ func (s *store) loaded(state InstanceState, now time.Time) *instance {
 	if state.StatusSince.IsZero() {
 		state.StatusSince = now
 	}
-	if state.CloudProvider == "" {
-		state.CloudProvider = "gcp"
-	}
-	if state.Region == "" {
-		state.Region = "europe-west1"
-	}
+	state.CloudProvider, state.Region = cmp.Or(state.CloudProvider, defaultProvider), cmp.Or(state.Region, defaultRegion)
 	in := &instance{InstanceState: withDefaults(state)}
 	s.backlog(in, now)
 	s.show(in, state.Status, state.StatusSince)
@@ -102,10 +107,16 @@ func (s *store) add(in *instance) {
 	s.order = append(s.order, in.ID)
 }
 
+// remove takes the sessions attached to the instance along.
 func (s *store) remove(in *instance) {
 	delete(s.instances, in.ID)
 	s.order = slices.DeleteFunc(s.order, func(id string) bool { return id == in.ID })
 	s.gone[in.ID] = true
+	for _, x := range slices.Clone(s.sessions) {
+		if x.InstanceID == in.ID {
+			s.removeSession(x)
+		}
+	}
 }
 
 // all is every instance in the order of creation; the slice may be kept while instances come and go.

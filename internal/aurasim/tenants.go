@@ -41,8 +41,21 @@ func (s *Server) metricsIntegration(c *call) (answer, error) {
 		"The project %s has no instances eligible for metrics integration", t.ID)
 }
 
+// tenantFilter is the tenant that a list is limited to, "" for none. The lists declare no 404: a tenant that does not
+// exist looks like one that is somebody else's.
+func (s *Server) tenantFilter(c *call, name string) (string, error) {
+	id := c.query.Get(name)
+	if id == "" {
+		return "", nil
+	}
+	if _, ok := s.store.tenant(id); !ok || !c.who.sees(id) {
+		return "", unauthorized()
+	}
+	return id, nil
+}
+
 func (s *Server) tenant(c *call) (TenantState, error) {
-	t, ok := s.store.tenant(c.params["tenant"])
+	t, ok := s.store.tenant(c.params["tenantId"])
 	if !ok {
 		return TenantState{}, tenantNotFound()
 	}

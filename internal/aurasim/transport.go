@@ -49,7 +49,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func response(r *http.Request, out exchange) *http.Response {
-	body := &answerBody{ctx: r.Context(), rest: string(out.body), end: io.EOF}
+	body := &answerBody{interrupted: interruption(r.Context()), rest: string(out.body), end: io.EOF}
 	if out.cut == cutWithin {
 		body.rest, body.end = body.rest[:len(body.rest)/2], io.ErrUnexpectedEOF
 	}
@@ -66,19 +66,24 @@ func statusLine(status int) string {
 
 // answerBody fails as a network body does when the request's context ends, or the connection breaks, before it is read.
 type answerBody struct {
-	ctx    context.Context
-	rest   string
-	end    error
-	closed bool
+	interrupted func() error // nil as long as the request's context goes on
+	rest        string
+	end         error
+	closed      bool
+}
+
+func interruption(ctx context.Context) func() error {
+	return func() error { return context.Cause(ctx) }
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {
-	switch {
-	case b.closed:
+	if b.closed {
 		return 0, http.ErrBodyReadAfterClose
-	case b.ctx.Err() != nil:
-		return 0, context.Cause(b.ctx)
-	case b.rest == "":
+	}
+	if err := b.interrupted(); err != nil {
+		return 0, err
+	}
+	if b.rest == "" {
 		return 0, b.end
 	}
 	n := copy(p, b.rest)
