@@ -17,6 +17,7 @@ calls=(
 	'upgrade_instance        {"instance":"recommendations"}                                            5'
 	'estimate_instance_size  {"node_count":1000000,"relationship_count":5000000}                       0'
 	'wait_for_instance       {"instance":"prod-orders"}                                                0'
+	'list_operations         {}                                                                        0'
 	'list_snapshots          {"instance":"prod-orders"}                                                0'
 	'get_snapshot            {"instance":"prod-orders","snapshot_id":"none-such"}                      5'
 	'create_snapshot         {"instance":"prod-orders"}                                                0'

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aura-mcp/auraclient"
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 )
@@ -28,6 +29,8 @@ type Fleet struct {
 	connect func(context.Context) (*auraclient.Client, error)
 	vault   *vault.Vault
 	alone   func(context.Context) (release func(), err error)
+	journal *audit.Journal
+	safety  bool // take a snapshot before data is replaced
 
 	mu      sync.Mutex
 	aura    *auraclient.Client
@@ -45,12 +48,16 @@ type Options struct {
 	Vault *vault.Vault
 	// Alone waits until no other process of this account is creating a database. Nil where there is only this one.
 	Alone func(context.Context) (release func(), err error)
+	// SafetySnapshots takes a snapshot of a database before its data is replaced.
+	SafetySnapshots bool
+	// Journal is what this server did and was asked.
+	Journal *audit.Journal
 }
 
 // New makes a fleet.
 func New(o Options) *Fleet {
 	f := &Fleet{
-		connect: o.Connect, vault: o.Vault, alone: o.Alone,
+		connect: o.Connect, vault: o.Vault, alone: o.Alone, journal: o.Journal, safety: o.SafetySnapshots,
 		details: map[string]seen{}, started: map[string]begun{}, lost: map[string]time.Time{},
 	}
 	if f.alone == nil {

@@ -35,9 +35,9 @@ type createInstanceIn struct {
 type InstanceCreated struct {
 	State         op.State `json:"state" enum:"accepted,done,approval_pending,in_progress"`
 	Message       string   `json:"message"`
-	InstanceID    string   `json:"instance_id"`
-	Name          string   `json:"name"`
-	Status        string   `json:"status"`
+	InstanceID    string   `json:"instance_id,omitempty"`
+	Name          string   `json:"name,omitempty"`
+	Status        string   `json:"status,omitempty"`
 	ConnectionURL string   `json:"connection_url,omitempty"`
 	Username      string   `json:"username,omitempty"`
 	PasswordAt    string   `json:"password_at,omitempty" jsonschema:"where the one-time password was put; the assistant has not seen it"`
@@ -92,7 +92,7 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		Headline: fmt.Sprintf("Create the database %s.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
 			Kind: "new instance", ID: "no ID yet", Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: string(request.Type), Memory: request.Memory,
-			Detail: details(request.CloudProvider+"/"+request.Region, prefixed("storage ", request.Storage), alsoNamed(alike)),
+			Detail: joined(request.CloudProvider+"/"+request.Region, prefixed("storage ", request.Storage), alsoNamed(alike)),
 		}},
 	}
 	if source != nil {
@@ -106,8 +106,8 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 	return plan, nil
 }
 
-// details joins those parts that there are.
-func details(parts ...string) string {
+// joined puts together those parts that there are.
+func joined(parts ...string) string {
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
@@ -291,8 +291,9 @@ func (f *Fleet) findLost(ctx context.Context, aura *auraclient.Client, planned c
 	f.lost[r.TenantID+"/"+r.Name] = sent
 	f.mu.Unlock()
 	return nil, &op.Error{
-		What: fmt.Sprintf("it is not known whether %s was created: the request was sent and Aura's answer got lost; no such database has appeared so far", text.Quote(r.Name)),
-		Next: fmt.Sprintf("do not repeat it before %s; look with list_instances then, and tell the person", sent.Add(lostFor).Format("15:04 MST")),
+		What:    fmt.Sprintf("it is not known whether %s was created: the request was sent and Aura's answer got lost; no such database has appeared so far", text.Quote(r.Name)),
+		Next:    fmt.Sprintf("do not repeat it before %s; look with list_instances then, and tell the person", sent.Add(lostFor).Format("15:04 MST")),
+		Unknown: true,
 	}
 }
 

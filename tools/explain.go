@@ -27,9 +27,9 @@ func explain(err error) error {
 		out.What, out.Next = aboutAnswer(e)
 	}
 	if auraclient.OutcomeUnknown(err) {
-		out.Unchanged = false
+		out.Unchanged, out.Unknown = false, true
 		out.What = "it is not known whether Aura carried this out: the request was sent, and " + cause(err)
-		out.Next = fmt.Sprintf("do not repeat it yet: look with %s whether it has happened, and tell the person", lookWith(path(err)))
+		out.Next = fmt.Sprintf("do not repeat it yet: look with %s whether it has happened, and tell the person", lister(path(err), "get_instance (or list_snapshots)"))
 		return out
 	}
 	if budget, ok := errors.AsType[*auraclient.BudgetError](err); ok {
@@ -72,15 +72,15 @@ func path(err error) string {
 	return ""
 }
 
-// lookWith names the tools that show what a path is about.
-func lookWith(path string) string {
+// lister names the tool that shows what a path is about; of instances and their snapshots that is a matter of the occasion.
+func lister(path, ofInstances string) string {
 	switch {
 	case strings.Contains(path, "/customer-managed-keys"):
 		return "list_customer_managed_keys"
 	case strings.Contains(path, sessionsPath):
 		return "list_graph_analytics_sessions"
 	}
-	return "get_instance (or list_snapshots)"
+	return ofInstances
 }
 
 const sessionsPath = "/graph-analytics/sessions"
@@ -100,7 +100,7 @@ func aboutAnswer(e *auraclient.Error) (what, next string) {
 		return "these credentials are not allowed to do this" + said,
 			"tell the person: the role of the API key's owner in this tenant decides what it may do"
 	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
-		return "Aura does not know it, or no longer" + said, "look with " + lookWith(e.Path)+" what there is"
+		return "Aura does not know it, or no longer" + said, "call " + lister(e.Path, "list_instances") + " to see what there is"
 	case e.Reason == "encryption-key-is-active":
 		return "a database uses this key" + said, "tell the person: a key can be deleted once no database uses it"
 	case e.Status == http.StatusConflict && strings.Contains(e.Path, sessionsPath) && !auraclient.IsBusy(e):

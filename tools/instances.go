@@ -57,6 +57,10 @@ func (f *Fleet) instanceOps() []op.Operation {
 			Name: "wait_for_instance", Title: "Wait for a database", Toolset: toolsetInstances, Idempotent: true,
 			Description: "Waits up to 50 seconds until a database has a status (default running) and says whether it got there. Use it after starting a change or on \"busy\"; when it is not there yet, tell the person rather than calling it again and again.",
 		}, f.waitForInstance),
+		op.Reads(op.Spec{
+			Name: "list_operations", Title: "What was done here", Toolset: toolsetInstances, Idempotent: true,
+			Description: "Lists what this server did, asked a person for or refused, newest first: \"who deleted it last week?\". Reads and what was done elsewhere, such as in the Aura console, are not in it.",
+		}, f.listOperations),
 	}
 }
 
@@ -67,6 +71,8 @@ type listInstancesIn struct {
 	Type     string `json:"type,omitempty" jsonschema:"only this type, such as business-critical"`
 	Provider string `json:"provider,omitempty" jsonschema:"only this cloud provider" enum:"aws,azure,gcp"`
 	Region   string `json:"region,omitempty" jsonschema:"only this region"`
+	Limit    int    `json:"limit,omitempty" jsonschema:"how many rows at most; default 200; the counts are of all" min:"1" max:"200"`
+	Cursor   string `json:"cursor,omitempty" jsonschema:"next_cursor of the answer before, for the rows after it"`
 }
 
 func (f *Fleet) listInstances(ctx context.Context, call op.Call, in listInstancesIn) (InstanceList, error) {
@@ -74,13 +80,9 @@ func (f *Fleet) listInstances(ctx context.Context, call op.Call, in listInstance
 	if err != nil {
 		return InstanceList{}, err
 	}
-	var tenantID string
-	if in.Tenant != "" {
-		tenant, err := f.findTenant(ctx, aura, in.Tenant, loosely)
-		if err != nil {
-			return InstanceList{}, err
-		}
-		tenantID = tenant.ID
+	tenantID, err := f.tenantFilter(ctx, aura, in.Tenant)
+	if err != nil {
+		return InstanceList{}, err
 	}
 	names, err := tenantNames(ctx, aura)
 	if err != nil {
@@ -95,7 +97,8 @@ func (f *Fleet) listInstances(ctx context.Context, call op.Call, in listInstance
 	if err != nil {
 		return InstanceList{}, err
 	}
-	return newInstanceList(read, names, in), nil
+	list := newInstanceList(read, names, in)
+	return list, list.page(in)
 }
 
 type instanceIn struct {

@@ -63,6 +63,7 @@ type InstanceChange struct {
 	InstanceID   string      `json:"instance_id,omitempty"`
 	Name         string      `json:"name,omitempty"`
 	Status       string      `json:"status,omitempty" jsonschema:"as last read"`
+	SafetyID     string      `json:"safety_snapshot_id,omitempty" jsonschema:"the snapshot taken of it just before"`
 	UsuallyTakes string      `json:"usually_takes,omitempty"`
 	Next         string      `json:"next,omitempty"`
 	Results      []ChangeRow `json:"results,omitempty" jsonschema:"of several: what became of each"`

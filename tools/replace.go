@@ -111,6 +111,7 @@ func (f *Fleet) planOverwrite(ctx context.Context, in overwriteInstanceIn) (op.P
 			{Label: "can be undone", Value: "only by restoring a snapshot of it from before"},
 		},
 	}
+	f.promise(&plan, t.instance)
 	if s.tenant.ID != t.tenant.ID {
 		plan.Facts = append(plan.Facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("from the tenant %s into the tenant %s: whoever reads the second reads it then", text.Quote(s.tenant.shown()), text.Quote(t.tenant.shown()))})
 	}
@@ -176,12 +177,16 @@ func (f *Fleet) overwrite(ctx context.Context, call op.Call, in overwriteInstanc
 		return InstanceChange{}, err
 	}
 	target := plan.Targets[0]
+	safety, err := f.safely(ctx, call, aura, plan, func() (op.Plan, error) { return f.planOverwrite(ctx, in) })
+	if err != nil {
+		return InstanceChange{}, err
+	}
 	f.touch(target)
 	answered, err := aura.Instances.Overwrite(ctx, target.ID, plan.Prepared.(auraclient.OverwriteRequest))
 	if err != nil {
 		return InstanceChange{}, fmt.Errorf("overwrite the instance %s: %w", target.ID, err)
 	}
-	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status))}
+	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status)), SafetyID: safety}
 	return f.accepted(ctx, call, aura, out, auraclient.StatusOverwriting, auraclient.StatusRunning, in.WaitSeconds), nil
 }
 
@@ -207,7 +212,7 @@ func (f *Fleet) planRestore(ctx context.Context, in restoreSnapshotIn) (op.Plan,
 	if err != nil {
 		return op.Plan{}, err
 	}
-	return op.Plan{
+	plan := op.Plan{
 		Effects: op.Destructive, Targets: []op.Resource{t.resource()}, Confirm: t.confirm(),
 		Source:   &op.Resource{Kind: "snapshot", ID: s.SnapshotID, Name: t.instance.Name, Status: string(s.Status), Detail: "taken " + instant(s.Timestamp)},
 		Headline: fmt.Sprintf("Put the database %s back to its snapshot of %s.", text.Quote(t.instance.Name), moment(s.Timestamp)),
@@ -216,7 +221,9 @@ func (f *Fleet) planRestore(ctx context.Context, in restoreSnapshotIn) (op.Plan,
 			{Label: "what happens", Value: "it happens in place; applications are interrupted meanwhile"},
 			{Label: "can be undone", Value: "only by restoring a later snapshot, if there is one: " + f.newestSnapshot(ctx, aura, t.instance)},
 		},
-	}, nil
+	}
+	f.promise(&plan, t.instance)
+	return plan, nil
 }
 
 func (f *Fleet) restore(ctx context.Context, call op.Call, in restoreSnapshotIn, plan op.Plan) (InstanceChange, error) {
@@ -225,12 +232,16 @@ func (f *Fleet) restore(ctx context.Context, call op.Call, in restoreSnapshotIn,
 		return InstanceChange{}, err
 	}
 	target := plan.Targets[0]
+	safety, err := f.safely(ctx, call, aura, plan, func() (op.Plan, error) { return f.planRestore(ctx, in) })
+	if err != nil {
+		return InstanceChange{}, err
+	}
 	f.touch(target)
 	answered, err := aura.Snapshots.Restore(ctx, target.ID, plan.Source.ID)
 	if err != nil {
 		return InstanceChange{}, fmt.Errorf("restore the instance %s: %w", target.ID, err)
 	}
-	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status))}
+	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status)), SafetyID: safety}
 	return f.accepted(ctx, call, aura, out, auraclient.StatusRestoring, auraclient.StatusRunning, in.WaitSeconds), nil
 }
 

@@ -46,11 +46,21 @@ func (f *Fleet) findTenant(ctx context.Context, aura *auraclient.Client, given s
 			return all[0], nil
 		}
 		return auraclient.Tenant{}, &op.Error{
-			What: fmt.Sprintf("there are %d tenants, so `tenant` is needed", len(all)),
-			Next: "call again with `tenant` as one of " + list(all, asNamed),
+			What:      fmt.Sprintf("there are %d tenants, so `tenant` is needed", len(all)),
+			Next:      "call again with `tenant` as one of " + list(all, asNamed),
+			Unchanged: true,
 		}
 	}
 	return pick("tenant", given, all, same, asNamed)
+}
+
+// tenantFilter is the ID of the tenant that a list is limited to; "" where none is given.
+func (f *Fleet) tenantFilter(ctx context.Context, aura *auraclient.Client, given string) (string, error) {
+	if given == "" {
+		return "", nil
+	}
+	tenant, err := f.findTenant(ctx, aura, given, loosely)
+	return tenant.ID, err
 }
 
 type named struct{ id, name string }

@@ -10,6 +10,7 @@ import (
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/text"
 )
 
 // unknownValue stands where Aura does not say: a size while a database is being created, say.
@@ -127,12 +128,31 @@ type MemorySums struct {
 
 // InstanceList is the fleet, or the part of it that was asked for.
 type InstanceList struct {
-	Total     int            `json:"total"`
-	Counts    InstanceCounts `json:"counts"`
-	Memory    MemorySums     `json:"memory"`
-	Note      string         `json:"note,omitempty"`
-	Instances []InstanceRow  `json:"instances"`
-	ReadAt    string         `json:"read_at" jsonschema:"when the oldest of these was read"`
+	Total      int            `json:"total"`
+	Counts     InstanceCounts `json:"counts"`
+	Memory     MemorySums     `json:"memory"`
+	Note       string         `json:"note,omitempty"`
+	Instances  []InstanceRow  `json:"instances"`
+	NextCursor string         `json:"next_cursor,omitempty" jsonschema:"there are more rows: call again with it as cursor"`
+	ReadAt     string         `json:"read_at" jsonschema:"when the oldest of these was read"`
+}
+
+// page keeps the rows from the cursor on, up to the limit.
+func (l *InstanceList) page(in listInstancesIn) error {
+	start, limit := 0, cmp.Or(in.Limit, 200)
+	if in.Cursor != "" {
+		n, err := strconv.Atoi(in.Cursor)
+		if err != nil || n < 0 || n > len(l.Instances) {
+			return &op.Error{What: fmt.Sprintf("argument `cursor` is %s, which no answer gave", text.Quote(in.Cursor)), Next: "call again without it, from the first row"}
+		}
+		start = n
+	}
+	end := min(start+limit, len(l.Instances))
+	if end < len(l.Instances) {
+		l.NextCursor = strconv.Itoa(end)
+	}
+	l.Instances = l.Instances[start:end]
+	return nil
 }
 
 func newInstanceList(read []reading, tenants map[string]string, in listInstancesIn) InstanceList {

@@ -30,6 +30,7 @@ approval is asked at the terminal; where there is none (cron), it is refused.`,
 			if err != nil {
 				return err
 			}
+			defer s.gate.Settle()
 			return p.call(c.Context(), s, args[0], args[1:])
 		},
 	}

@@ -39,6 +39,7 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 				}
 			}()
 			err = serveStdio(ctx, s.server.MCPServer, p.Stdin, p.Stdout, s.log)
+			s.gate.Settle()
 			if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 				return cause
 			}
@@ -53,7 +54,7 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
 	addFleetFlags(root.Flags(), flags)
-	root.AddCommand(demoCommand(p), callCommand(p), simulateCommand(p), versionCommand())
+	root.AddCommand(demoCommand(p), callCommand(p), auditCommand(p), simulateCommand(p), versionCommand())
 	return root
 }
 

@@ -74,6 +74,30 @@ func TestADayWithTheFleet(t *testing.T) {
 	}
 }
 
+func TestTheListInPages(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.connect(modern, nil)
+		var names []string
+		cursor := ""
+		for range 3 {
+			page := must[tools.InstanceList](r, c, "list_instances", map[string]any{"limit": 2, "cursor": cursor})
+			if page.Total != 6 || len(page.Instances) != 2 || page.Counts.Status["running"] != 4 {
+				t.Fatalf("%+v", page)
+			}
+			for _, i := range page.Instances {
+				names = append(names, i.Name)
+			}
+			cursor = page.NextCursor
+		}
+		if diff := cmp.Diff([]string{"archive", "importer", "playground", "shop", "staging", "prod"}, names); diff != "" || cursor != "" {
+			t.Errorf("cursor %q: %s", cursor, diff)
+		}
+		r.refuses(c, "list_instances", map[string]any{"cursor": "77"}, "`cursor`")
+	})
+}
+
 func TestWaitsTellTheTruth(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

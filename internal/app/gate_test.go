@@ -37,6 +37,11 @@ func guardedCalls() map[string]guardedCall {
 		"overwrite_instance": {map[string]any{"instance": "staging", "source_instance": "prod"}, "staging"},
 		"restore_snapshot":   {map[string]any{"instance": "prod", "snapshot_id": oldSnapshot}, "prod"},
 		"upgrade_instance":   {map[string]any{"instance": "shop"}, "shop"},
+
+		"create_customer_managed_key":    {createKey("new"), "yes"},
+		"delete_customer_managed_key":    {map[string]any{"key_id": "spare"}, "spare"},
+		"create_graph_analytics_session": {map[string]any{"name": "new", "memory": "8GB", "instance": "prod"}, "yes"},
+		"delete_graph_analytics_session": {map[string]any{"session_id": "people"}, "yes"},
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"aura-mcp/auraclient"
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
@@ -33,6 +34,12 @@ const (
 const (
 	prodID, stagingID, pausedID, freeID, busyID, shopID = "aaaaaaa1", "aaaaaaa2", "aaaaaaa3", "aaaaaaa4", "aaaaaaa5", "aaaaaaa6"
 	productionID, developmentID                         = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+)
+
+// A customer managed key that nothing uses, and a session attached to prod.
+const (
+	spareKeyID = "33333333-3333-4333-8333-333333333333"
+	peopleID   = prodID + "-0a1b2c3d"
 )
 
 // oldSnapshot is an ID as Aura makes them: with colons.
@@ -56,9 +63,19 @@ func testFleet() aurasim.State {
 			{InstanceID: prodID, ID: oldSnapshot, Timestamp: time.Now().Add(-26 * time.Hour), Exportable: true},
 			{InstanceID: prodID, ID: "hourly", Profile: "Scheduled", Timestamp: time.Now().Add(-2 * time.Hour)},
 		},
+		Keys:     []aurasim.KeyState{key(spareKeyID, "spare")},
+		Sessions: []aurasim.SessionState{{ID: peopleID, Name: "people", TenantID: productionID, Memory: "8GB", InstanceID: prodID}},
 	}
 	state.Instances[3].Memory = "1GB"
 	return state
+}
+
+// key is a ready customer managed key of Production.
+func key(id, name string) aurasim.KeyState {
+	return aurasim.KeyState{
+		ID: id, Name: name, TenantID: productionID, InstanceType: "enterprise-db", CloudProvider: "aws", Region: "us-east-1",
+		KeyID: "arn:aws:kms:us-east-1:111122223333:key/" + name,
+	}
 }
 
 // rig is the whole product in one process: MCP client, server, gate, tools, Aura client, simulator.
@@ -69,6 +86,7 @@ type rig struct {
 	catalog map[string]op.Operation
 	log     *syncBuffer
 	secrets string // directory of the file sink
+	journal *audit.Journal
 }
 
 type rigOptions struct {
@@ -78,6 +96,8 @@ type rigOptions struct {
 	extra     []op.Operation
 	client    []auraclient.Option
 	sink      vault.Sink
+	safety    bool           // safety snapshots, which most tests do without: they take a minute
+	journal   *audit.Journal // nil: in memory
 }
 
 func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
@@ -97,7 +117,11 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	}
 	r := &rig{t: t, sim: sim, log: &syncBuffer{}, catalog: map[string]op.Operation{}}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	gate, err := guard.New(o.policy, log)
+	r.journal = audit.InMemory()
+	if o.journal != nil {
+		r.journal = o.journal
+	}
+	gate, err := guard.New(o.policy, r.journal, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +129,7 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	catalog := append(tools.New(tools.Options{
 		Connect: func(context.Context) (*auraclient.Client, error) { return aura, nil },
 		Vault:   vault.New(o.sink, r.secrets),
+		Journal: r.journal, SafetySnapshots: o.safety,
 	}).Catalog(), o.extra...)
 	for _, operation := range catalog {
 		r.catalog[operation.Spec.Name] = operation

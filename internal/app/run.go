@@ -20,6 +20,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"aura-mcp/auraclient"
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/guard"
@@ -75,6 +76,7 @@ type setup struct {
 	demo   bool
 	log    *slog.Logger
 	server *mcpServer
+	gate   *guard.Gate
 	sim    *aurasim.Server // the demo's
 }
 
@@ -105,24 +107,29 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 	if err != nil {
 		return nil, usageError{err}
 	}
-	gate, err := guard.New(guard.Policy{ReadOnly: c.ReadOnly, Toolsets: c.Toolsets, Protected: c.Protected}, s.log)
+	journal := audit.Open(p.state("audit"))
+	if s.demo {
+		journal = audit.InMemory()
+	}
+	gate, err := guard.New(guard.Policy{ReadOnly: c.ReadOnly, Toolsets: c.Toolsets, Protected: c.Protected}, journal, s.log)
 	if err != nil {
 		return nil, err
 	}
+	s.gate = gate
 	s.server = newServer(serverOptions{
-		Catalog: tools.New(p.fleetOptions(s, connect)).Catalog, Gate: gate, Demo: s.demo, Log: s.log,
+		Catalog: tools.New(p.fleetOptions(s, connect, journal)).Catalog, Gate: gate, Demo: s.demo, Log: s.log,
 		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
 	})
 	return s, nil
 }
 
 // fleetOptions gives the tools their surroundings. The demo keeps its passwords apart: they open nothing.
-func (p Process) fleetOptions(s *setup, connect func(context.Context) (*auraclient.Client, error)) tools.Options {
+func (p Process) fleetOptions(s *setup, connect func(context.Context) (*auraclient.Client, error), journal *audit.Journal) tools.Options {
 	dir := p.state("credentials")
 	if s.demo {
 		dir = p.state("demo-credentials")
 	}
-	return tools.Options{Connect: connect, Vault: vault.New(vault.Sink(s.config.SecretSink), dir), Alone: p.creator(s.config.ClientID)}
+	return tools.Options{Connect: connect, Vault: vault.New(vault.Sink(s.config.SecretSink), dir), Alone: p.creator(s.config.ClientID), Journal: journal, SafetySnapshots: s.config.SafetySnapshots}
 }
 
 // state is a directory for private state, or "" where the account has no place for any.

@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -86,28 +83,13 @@ func (s *mcpServer) ready() error {
 }
 
 func (o serverOptions) handler(operation op.Operation) server.ToolHandlerFunc {
-	return func(ctx context.Context, request mcp.CallToolRequest) (result *mcp.CallToolResult, _ error) {
-		defer func() {
-			if r := recover(); r != nil {
-				result = o.incident(operation.Spec.Name, r)
-			}
-		}()
+	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		reporter := newReporter(ctx, request)
 		defer reporter.close()
-		result = o.Gate.Handle(ctx, operation, op.Call{Progress: reporter.report}, request)
+		result := o.Gate.Handle(ctx, operation, op.Call{Progress: reporter.report}, request)
 		if o.Demo {
 			result.Meta = mcp.NewMetaFromMap(map[string]any{demoMark: true})
 		}
 		return result, nil
 	}
-}
-
-// incident keeps what a panic says in the log: it may hold anything, and a client has no use for it.
-func (o serverOptions) incident(operation string, recovered any) *mcp.CallToolResult {
-	id := rand.Text()[:8]
-	o.Log.Error("panic in an operation", "incident", id, "operation", operation, "panic", recovered, "stack", string(debug.Stack()))
-	return op.Failure(&op.Error{
-		What: fmt.Sprintf("%s failed inside aura-mcp (incident %s); whether anything was changed is not known", operation, id),
-		Next: "look at the state with list_instances before you do anything else, and tell the person; the server's log has the details under the incident",
-	})
 }

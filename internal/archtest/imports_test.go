@@ -26,7 +26,7 @@ const (
 
 // catalogue is what tools, resources and prompts share: they describe and call, and somebody else connects and decides.
 var catalogue = rule{
-	ours:    []string{"internal/op", "internal/text", "internal/health", "internal/vault", "auraclient"},
+	ours:    []string{"internal/op", "internal/text", "internal/health", "internal/vault", "internal/audit", "auraclient"},
 	others:  []string{mcpTypes, schema, "golang.org/x/sync"},
 	never:   []string{"os"}, // net/http is there for its status constants; the linter forbids the rest of it
 	instead: "take what is needed as a parameter, and let internal/app hand it in; errors of Aura are typed in auraclient",
@@ -50,7 +50,8 @@ var rules = []rule{
 	catalogue.of("resources"),
 	catalogue.of("prompts"),
 
-	{pkg: "internal/guard", ours: []string{"internal/op", "internal/text"}, others: anything, never: []string{"net/http"},
+	{pkg: "internal/audit", instead: "audit writes and reads its journal and knows nobody"},
+	{pkg: "internal/guard", ours: []string{"internal/op", "internal/text", "internal/audit"}, others: anything, never: []string{"net/http"},
 		instead: "guard decides on a plan and knows neither Aura nor pages; declare a func or small interface that internal/app fills"},
 	{pkg: "internal/op", ours: []string{"internal/text"}, others: []string{mcpTypes, schema},
 		instead: "op knows what an operation is and nothing about Aura, guard or transports; put it where that is known"},

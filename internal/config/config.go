@@ -23,7 +23,8 @@ type Config struct {
 	ReadOnly          bool
 	Toolsets          []string
 	Protected         []string // patterns of names, and IDs
-	SecretSink        string   // file, keyring or reveal
+	SafetySnapshots   bool
+	SecretSink        string // file, keyring or reveal
 	LogLevel          slog.Level
 	// Origins say where a setting was found, by key, for messages.
 	Origins map[string]string
@@ -123,6 +124,10 @@ func (c *Config) tighten(all, file layer) {
 			c.Notices = append(c.Notices, fmt.Sprintf("%s adds no toolset to those of %s, which can only be tightened", all["toolsets"].origin, stored.origin))
 		}
 		c.Toolsets = narrowed
+	}
+	if stored, given := file["safety_snapshots"]; given && stored.text == "true" && !c.SafetySnapshots {
+		c.SafetySnapshots = true
+		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s keeps safety snapshots on", all["safety_snapshots"].origin, stored.origin))
 	}
 	for _, p := range items(file["protected"]) {
 		if !slices.Contains(c.Protected, p) {

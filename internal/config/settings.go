@@ -50,6 +50,7 @@ func Settings() []Setting {
 		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", kind: truth, allowed: oneOf("true", "false")},
 		{Key: "toolsets", Env: []string{envPrefix + "TOOLSETS"}, Flag: "toolsets", Default: "default", Help: "which tools are offered: " + strings.Join(toolsets(), ", ") + ", default (the first three) or all", kind: list, allowed: each(oneOf(append(toolsets(), "default", "all")...))},
 		{Key: "protected", Env: []string{envPrefix + "PROTECTED"}, Help: "names, with * as a wildcard, and IDs of databases that are never part of a bulk operation", kind: list, allowed: each(pattern)},
+		{Key: "safety_snapshots", Env: []string{envPrefix + "SAFETY_SNAPSHOTS"}, Default: "true", Help: "take a snapshot of a database before its data is replaced (overwrite, restore)", kind: truth, allowed: oneOf("true", "false")},
 		{Key: "secret_sink", Env: []string{envPrefix + "SECRET_SINK"}, Default: "file", Help: "where the one-time password of a new database goes: file (private to your account), keyring, or reveal (into the assistant's conversation)", allowed: oneOf("file", "keyring", "reveal")},
 		{Key: "requests_per_minute", Env: []string{envPrefix + "REQUESTS_PER_MINUTE"}, Default: "120", Help: "most requests to Aura in any 60 s; 25 for trial accounts", kind: number, allowed: between(1, 1000)},
 		{Key: "log_level", Env: []string{envPrefix + "LOG_LEVEL"}, Flag: "log-level", Default: "info", Help: "what is logged on standard error", allowed: oneOf("debug", "info", "warn", "error")},
@@ -131,6 +132,7 @@ func settle(all layer) Config {
 	}
 	c.ReadOnly = all["read_only"].text == "true"
 	c.Protected = items(all["protected"])
+	c.SafetySnapshots = all["safety_snapshots"].text != "false"
 	c.SecretSink = cmp.Or(all["secret_sink"].text, "file")
 	c.Toolsets = expand(items(all["toolsets"]))
 	if v, given := all["log_level"]; given {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"aura-mcp/auraclient"
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/docgen"
 	"aura-mcp/internal/guard"
@@ -34,12 +35,24 @@ func exampleCalls() map[string][2]string {
 		"upgrade_instance":       {`{"instance":"recommendations"}`, `{"instance":"prod-orders"}`},
 		"estimate_instance_size": {`{"node_count":1000000,"relationship_count":5000000}`, `{"node_count":1000000}`},
 		"wait_for_instance":      {`{"instance":"prod-orders"}`, `{"instance":"prod-orders","wait_seconds":300}`},
+		"list_operations":        {`{"instance":"prod-orders"}`, `{"from":"last week"}`},
 		"list_snapshots":         {`{"instance":"prod-orders","near":"1999-12-30T12:00:00Z"}`, `{"instance":"prod-orders","from":"last week"}`},
 		"get_snapshot":           {"", `{"instance":"prod-orders","snapshot_id":"no-such-snapshot"}`},
 		"create_snapshot":        {`{"instance":"prod-orders"}`, `{"instance":"dev-campaign-2025"}`},
 		"restore_snapshot":       {"", `{"instance":"prod-orders","snapshot_id":"no-such-snapshot"}`},
 		"list_tenants":           {`{}`, `{"tenant":"Production"}`},
 		"get_tenant":             {`{"tenant":"Production","type":"business-critical"}`, `{}`},
+
+		"list_customer_managed_keys":  {`{}`, `{"tenant":"Prodction"}`},
+		"get_customer_managed_key":    {`{"key_id":"fraud-analytics"}`, `{"key_id":"fraud"}`},
+		"create_customer_managed_key": {`{"name":"orders","tenant":"Production","cloud_key_id":"arn:aws:kms:us-east-1:111122223333:key/0e6d","cloud_provider":"aws","region":"us-east-1","instance_type":"enterprise-db"}`, `{"name":"orders","tenant":"Production","cloud_key_id":"arn:aws:kms:us-east-1:111122223333:key/0e6d","cloud_provider":"aws","region":"us-east-1","instance_type":"enterprise-ds"}`},
+		"delete_customer_managed_key": {`{"key_id":"fraud-analytics"}`, `{"key_id":"customer-360"}`},
+
+		"list_graph_analytics_sessions":    {`{}`, `{"instance":"recommendation"}`},
+		"get_graph_analytics_session":      {`{"session_id":"supplier-clusters"}`, `{"session_id":"supplier"}`},
+		"create_graph_analytics_session":   {`{"name":"order-clusters","memory":"8GB","instance":"prod-orders","ttl_minutes":120,"wait_seconds":30}`, `{"name":"supplier-clusters","memory":"8GB","tenant":"Development","cloud_provider":"gcp","region":"europe-west1"}`},
+		"delete_graph_analytics_session":   {`{"session_id":"product-similarity"}`, `{"session_id":"product"}`},
+		"estimate_graph_analytics_session": {`{"node_count":1000000,"relationship_count":5000000,"algorithm_categories":["centrality"]}`, `{"relationship_count":5000000}`},
 	}
 }
 
@@ -96,6 +109,7 @@ func newStage(t *testing.T) *stage {
 	for _, o := range tools.New(tools.Options{
 		Connect: func(context.Context) (*auraclient.Client, error) { return aura, nil },
 		Vault:   vault.New(vault.File, s.secrets),
+		Journal: audit.InMemory(), SafetySnapshots: true,
 	}).Catalog() {
 		s.catalog[o.Spec.Name] = o
 	}

@@ -7,55 +7,68 @@ package guard
 
 import (
 	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
 )
 
 const (
 	// callTime is what a call may take in all, waiting for a person and for Aura included: hosts cut at 60 s.
 	callTime = 50 * time.Second
+	// tellTime is what of it is kept for telling the outcome, when waiting took all the rest.
+	tellTime = 2 * time.Second
 	// askTime is how much of it a person gets where the call waits for the answer (protocol revisions before 2026-07-28).
 	askTime = 45 * time.Second
 	// planTime is how long a plan can be approved where the client asks and calls again (2026-07-28).
 	planTime = 5 * time.Minute
-	// runTime bounds a running change, which nothing else may cut off.
-	runTime = 90 * time.Second
+	// runTime bounds a running change, which nothing else may cut off: some wait for a safety snapshot first.
+	runTime = 10 * time.Minute
 )
 
 // Gate stands in front of every operation. Make one with [New].
 type Gate struct {
-	policy Policy
-	plans  *plans
-	log    *slog.Logger
+	policy  Policy
+	plans   *plans
+	flights *flights
+	journal *audit.Journal
+	log     *slog.Logger
 }
 
-// New makes a gate. Its plans live in memory: after a restart nothing is approved.
-func New(policy Policy, log *slog.Logger) (*Gate, error) {
+// New makes a gate. Its plans live in memory: after a restart nothing is approved. What cannot be written to the journal
+// does not run.
+func New(policy Policy, journal *audit.Journal, log *slog.Logger) (*Gate, error) {
 	plans, err := newPlans()
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{policy: policy, plans: plans, log: log}, nil
+	return &Gate{policy: policy, plans: plans, flights: newFlights(), journal: journal, log: log}, nil
 }
 
 // Offers reports whether the policy leaves the operation in the list of tools.
 func (g *Gate) Offers(s op.Spec) bool { return g.policy.refusal(s) == nil }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
-func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) *mcp.CallToolResult {
+func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (result *mcp.CallToolResult) {
+	defer g.recovering(o, &result)
 	if err := g.policy.refusal(o.Spec); err != nil {
+		g.refused(op.Request{Operation: o}, op.Plan{}, "", err)
 		return op.Failure(err)
 	}
 	r, err := o.Prepare(request.Params.Arguments)
 	if err != nil {
 		return op.Failure(err)
 	}
-	call.Deadline = time.Now().Add(callTime)
+	call.Deadline = time.Now().Add(callTime - tellTime)
 	if o.Spec.Effects == op.Read {
 		return g.run(ctx, r, call, op.Plan{})
 	}
@@ -65,12 +78,15 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if answer != nil && !answer.plan.fits(r) {
 		answer = nil // it was about something else
 	}
+	if flying := g.flights.find(r); flying != nil {
+		return g.attend(ctx, r, flying, call.Deadline.Add(tellTime))
+	}
 	plan, err := g.planned(ctx, r, answer)
 	if err != nil {
 		return op.Failure(err)
 	}
 	if !plan.Effects.Guarded() {
-		return g.run(ctx, r, call, plan)
+		return g.runAudited(ctx, r, call, plan, "")
 	}
 	return g.guarded(ctx, r, call, plan, answer)
 }
@@ -92,50 +108,103 @@ func (g *Gate) planned(ctx context.Context, r op.Request, answer *answer) (op.Pl
 func (g *Gate) guarded(ctx context.Context, r op.Request, call op.Call, plan op.Plan, answer *answer) *mcp.CallToolResult {
 	way, err := wayToAsk(ctx)
 	if err != nil {
-		g.decided(r, plan, "refused: no way to ask")
-		return op.Failure(cannotAsk(r, plan))
+		return g.refused(r, plan, "", cannotAsk(r, plan))
 	}
 	if way == waySealed && answer == nil {
 		return g.askByRetry(r, plan)
 	}
 	if way == wayRequest {
-		if answer, err = g.askNow(ctx, r, plan, call.Deadline.Add(askTime-callTime)); err != nil {
-			g.decided(r, plan, "not approved")
-			return op.Failure(err)
+		if answer, err = g.askNow(ctx, r, plan, call.Deadline.Add(askTime-callTime+tellTime)); err != nil {
+			return g.refused(r, plan, elicitation, err)
 		}
 		if plan, err = g.planned(ctx, r, answer); err != nil {
-			return op.Failure(err)
+			return g.refused(r, plan, elicitation, err)
 		}
 	}
 	if err := answer.verdict(); err != nil {
-		g.decided(r, plan, "not approved")
-		return op.Failure(err)
+		return g.refused(r, plan, elicitation, err)
 	}
 	if !answer.plan.approved.Same(plan) {
-		g.decided(r, plan, "approved, but changed meanwhile")
-		return op.Failure(changed(answer.plan.approved, plan))
+		return g.refused(r, plan, elicitation, changed(answer.plan.approved, plan))
 	}
-	g.decided(r, plan, "approved")
-	return g.run(ctx, r, call, plan)
+	return g.runAudited(ctx, r, call, plan, elicitation)
 }
 
-// run carries out what may run. What changes something is not cancelled by the client going away: cut off half way, nobody
-// would know what became of it.
-func (g *Gate) run(ctx context.Context, r op.Request, call op.Call, plan op.Plan) *mcp.CallToolResult {
-	if plan.Effects != op.Read {
-		call.Gone = ctx.Done()
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), runTime)
-		defer cancel()
+// runAudited runs an operation with effects between its two lines in the journal. The first is on the disk before anything is
+// sent: whatever happens then, it can be seen that something was tried.
+func (g *Gate) runAudited(ctx context.Context, r op.Request, call op.Call, plan op.Plan, approvedBy string) *mcp.CallToolResult {
+	if plan.Effects == op.Read {
+		return g.run(ctx, r, call, plan)
 	}
+	line := g.line(r, plan, approvedBy)
+	line.Runs, line.Decision = true, "approved"
+	if approvedBy == "" {
+		line.Decision = "no approval needed"
+	}
+	if err := g.journal.Write(line); err != nil {
+		g.log.Error("audit cannot be written; nothing that changes anything runs", "error", err)
+		return op.Failure(&op.Error{
+			What:      "the audit of this server cannot be written, and nothing runs that would be missing in it: " + err.Error(),
+			Next:      "tell the person to mend that; reading goes on",
+			Unchanged: true, Err: err,
+		})
+	}
+	flying := g.flights.start(r, func() (result *mcp.CallToolResult) {
+		defer g.recovering(r.Operation, &result)
+		result, end := g.timed(ctx, r, call, plan)
+		end.ID, end.Event, end.Principal, end.Operation = line.ID, audit.Finished, line.Principal, line.Operation
+		if err := g.journal.Write(end); err != nil {
+			g.log.Error("the outcome of an operation could not be written to the audit", "operation", line.Operation, "id", line.ID, "outcome", end.Outcome, "error", err)
+		}
+		g.log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
+		return result
+	})
+	return g.attend(ctx, r, flying, call.Deadline.Add(tellTime))
+}
+
+// timed runs what may run. It is not cancelled by the client going away: cut off half way, nobody would know what became of it.
+func (g *Gate) timed(ctx context.Context, r op.Request, call op.Call, plan op.Plan) (*mcp.CallToolResult, audit.Line) {
+	call.Gone = ctx.Done()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
+	defer cancel()
 	started := time.Now()
 	out, err := r.Run(ctx, call, plan)
-	if plan.Effects != op.Read {
-		g.log.Info("operation finished", "operation", r.Operation.Spec.Name, "targets", ids(plan.Targets), "took", time.Since(started).Round(time.Millisecond), "error", err)
+	end := audit.Line{Time: time.Now(), Outcome: string(op.StateOf(out)), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
+	if err == nil {
+		return encoded(out), end
 	}
+	end.Outcome, end.Error = "failed", err.Error()
+	if told, ok := errors.AsType[*op.Error](err); ok && told.Unknown {
+		end.Outcome = "unknown"
+	}
+	return op.Failure(err), end
+}
+
+// recovering turns a panic into a result. What the panic says stays in the log: it may hold anything, and a client has no use
+// for it.
+func (g *Gate) recovering(o op.Operation, result **mcp.CallToolResult) {
+	panicked := recover()
+	if panicked == nil {
+		return
+	}
+	id := rand.Text()[:8]
+	g.log.Error("panic in an operation", "incident", id, "operation", o.Spec.Name, "panic", panicked, "stack", string(debug.Stack()))
+	*result = op.Failure(&op.Error{
+		What: fmt.Sprintf("%s failed inside aura-mcp (incident %s); whether anything was changed is not known", o.Spec.Name, id),
+		Next: "look at the state with list_instances before you do anything else, and tell the person; the server's log has the details under the incident",
+	})
+}
+
+// run carries out what changes nothing.
+func (g *Gate) run(ctx context.Context, r op.Request, call op.Call, plan op.Plan) *mcp.CallToolResult {
+	out, err := r.Run(ctx, call, plan)
 	if err != nil {
 		return op.Failure(err)
 	}
+	return encoded(out)
+}
+
+func encoded(out any) *mcp.CallToolResult {
 	result, err := op.Result(out)
 	if err != nil {
 		return op.Failure(err)
@@ -143,17 +212,34 @@ func (g *Gate) run(ctx context.Context, r op.Request, call op.Call, plan op.Plan
 	return result
 }
 
-func (g *Gate) decided(r op.Request, plan op.Plan, decision string) {
-	g.log.Info("operation decided", "operation", r.Operation.Spec.Name, "targets", ids(plan.Targets), "effects", plan.Effects, "decision", decision)
+// refused notes that an operation was not run, and why. That it could not be noted changes nothing: it does not run.
+func (g *Gate) refused(r op.Request, plan op.Plan, way string, why error) *mcp.CallToolResult {
+	line := g.line(r, plan, way)
+	line.Decision, _, _ = strings.Cut(why.Error(), "\n")
+	if err := g.journal.Write(line); err != nil {
+		g.log.Error("a refusal could not be written to the audit", "operation", line.Operation, "error", err)
+	}
+	return op.Failure(why)
 }
 
-func ids(resources []op.Resource) []string {
-	out := make([]string, len(resources))
-	for i, r := range resources {
-		out[i] = r.ID
+const elicitation = "elicitation" // the client asked
+
+func (g *Gate) line(r op.Request, plan op.Plan, way string) audit.Line {
+	l := audit.Line{
+		Time: time.Now(), Event: audit.Decided, ID: rand.Text(), Principal: principal, Operation: r.Operation.Spec.Name,
+		Arguments: r.Arguments(), Way: way,
 	}
-	return out
+	if plan.Effects != op.Read {
+		l.Effects = plan.Effects.String()
+	}
+	for _, t := range plan.Targets {
+		l.Targets = append(l.Targets, audit.Target{ID: t.ID, Name: t.Name})
+	}
+	return l
 }
+
+// principal is who calls: on stdio whoever started the server.
+const principal = "local"
 
 // way is how a person is asked.
 type way int

@@ -31,6 +31,8 @@ type Error struct {
 	Next string // what to do now
 	// Unchanged says that nothing was sent that could have changed anything. It is said aloud only where it is certain.
 	Unchanged bool
+	// Unknown says that it was sent and may have been carried out.
+	Unknown   bool
 	RequestID string // Aura's, for its support
 	Err       error  // the cause, for errors.Is
 }
@@ -76,6 +78,19 @@ func Result(out any) (*mcp.CallToolResult, error) {
 		Content:           []mcp.Content{mcp.NewTextContent(string(encoded))},
 		StructuredContent: json.RawMessage(encoded),
 	}, nil
+}
+
+// StateOf is how far a result says that its operation has come; empty for results that say nothing of it.
+func StateOf(out any) State {
+	encoded, err := json.Marshal(out)
+	if err != nil {
+		return ""
+	}
+	var told struct {
+		State State `json:"state"`
+	}
+	_ = json.Unmarshal(encoded, &told) // what is no object has no state
+	return told.State
 }
 
 // Encode is the one JSON form of results: compact, nothing escaped for HTML, invisible characters shown as escapes.

@@ -1,0 +1,155 @@
+package app
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aura-mcp/internal/audit"
+	"aura-mcp/internal/aurasim"
+	"aura-mcp/internal/guard"
+	"aura-mcp/tools"
+)
+
+// onSend calls back before each change leaves.
+type onSend struct {
+	next http.RoundTripper
+	call func()
+}
+
+// RoundTrip calls back for what is not a read.
+func (o onSend) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/oauth/token") {
+		o.call()
+	}
+	return o.next.RoundTrip(r)
+}
+
+func TestTheDecisionIsWrittenBeforeAnythingIsSent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "audit")
+		var before string
+		r := newRig(t, func(o *rigOptions) {
+			o.journal = audit.Open(dir)
+			o.transport = func(next http.RoundTripper) http.RoundTripper {
+				return onSend{next, func() { before = journalText(t, dir) }}
+			}
+		})
+		must[tools.InstanceChange](r, r.connect(modern, types("prod")), "delete_instance", map[string]any{"instance": "prod"})
+		if !strings.Contains(before, `"event":"decided"`) || !strings.Contains(before, `"runs":true`) || strings.Contains(before, "finished") {
+			t.Errorf("when the request left, the journal said %q", before)
+		}
+		after := journalText(t, dir)
+		for _, want := range []string{`"event":"finished"`, `"outcome":"accepted"`, `"way":"elicitation"`, `"id":"` + prodID + `"`, `"effects":"destructive"`} {
+			if !strings.Contains(after, want) {
+				t.Errorf("the journal has no %s:\n%s", want, after)
+			}
+		}
+		if info, err := os.Stat(filepath.Join(dir, time.Now().UTC().Format("2006-01")+".jsonl")); err != nil || (runtime.GOOS != "windows" && info.Mode().Perm() != 0o600) {
+			t.Errorf("%v %v", info, err)
+		}
+	})
+}
+
+func journalText(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	if err != nil || len(files) > 1 {
+		t.Fatalf("%v %v", files, err)
+	}
+	if len(files) == 0 {
+		return ""
+	}
+	raw, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func TestWithoutAnAuditNothingThatChangesRuns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "audit")
+		if err := os.WriteFile(dir, []byte("a file where the directory should be"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := newRig(t, func(o *rigOptions) { o.journal = audit.Open(dir) })
+		for name, call := range guardedCalls() {
+			after(time.Minute) // of requests: planning what destroys looks at a week of snapshots
+			r.refuses(r.connect(modern, types(call.typed)), name, call.arguments, "audit of this server cannot be written", "Nothing was changed.")
+		}
+		c := r.connect(modern, nil)
+		r.refuses(c, "create_snapshot", map[string]any{"instance": "prod"}, "audit of this server cannot be written")
+		if got := r.changes(); len(got) != 0 {
+			t.Errorf("it ran all the same: %v", got)
+		}
+		must[tools.InstanceList](r, c, "list_instances", nil) // reads go on
+	})
+}
+
+func TestTheJournalTellsHowItWent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "audit")
+		r := newRig(t, func(o *rigOptions) { o.journal = audit.Open(dir) })
+		yes := r.connect(modern, types("yes"))
+		must[tools.InstanceChange](r, yes, "pause_instance", map[string]any{"instance": "prod"})
+		after(time.Second)
+		r.refuses(r.connect(modern, nil), "resume_instance", map[string]any{"instance": "archive"})
+		after(time.Second)
+		r.sim.Fail(aurasim.Fault{Method: http.MethodPost, Path: "/v1/instances/*/snapshots", Kind: aurasim.CutAfter})
+		r.refuses(yes, "create_snapshot", map[string]any{"instance": "staging"}, "not known whether")
+		after(time.Second)
+		// A process that was killed between decision and end leaves the first line alone, and may have cut off its last.
+		if err := r.journal.Write(audit.Line{Time: time.Now(), Event: audit.Decided, ID: "killed", Operation: "delete_instance", Decision: "approved", Runs: true, Targets: []audit.Target{{ID: stagingID, Name: "staging"}}}); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Second)
+		must[tools.InstanceCreated](r, yes, "create_instance", create("secretive"))
+		file := filepath.Join(dir, time.Now().UTC().Format("2006-01")+".jsonl")
+		cut, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cut.WriteString(`{"time":"2000-01-0`); err != nil {
+			t.Fatal(err)
+		}
+		if err := cut.Close(); err != nil {
+			t.Fatal(err)
+		}
+		after(10 * time.Minute)
+
+		list := must[tools.OperationList](r, yes, "list_operations", nil)
+		var got [][2]string
+		for _, o := range list.Operations {
+			got = append(got, [2]string{o.Operation, o.Outcome})
+		}
+		want := [][2]string{
+			{"create_instance", "accepted"}, {"delete_instance", "unknown"}, {"create_snapshot", "unknown"},
+			{"resume_instance", "refused"}, {"pause_instance", "accepted"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" || !strings.Contains(list.Note, "1 lines") {
+			t.Errorf("note %q: %s", list.Note, diff)
+		}
+		if about := must[tools.OperationList](r, yes, "list_operations", map[string]any{"instance": "staging"}); about.Total != 2 {
+			t.Errorf("about staging: %+v", about)
+		}
+		if password := passwordSent(t, r); strings.Contains(journalText(t, dir), password) {
+			t.Error("the password is in the audit")
+		}
+		readOnly := newRig(t, func(o *rigOptions) { o.policy, o.journal = guard.Policy{ReadOnly: true}, audit.Open(dir) })
+		readOnly.refuses(readOnly.connect(modern, nil), "pause_instance", map[string]any{"instance": "prod"}, "read-only")
+		if list := must[tools.OperationList](readOnly, readOnly.connect(modern, nil), "list_operations", nil); list.Operations[0].Outcome != "refused" || !strings.Contains(list.Operations[0].Decision, "read-only") {
+			t.Errorf("%+v", list.Operations[0])
+		}
+	})
+}

@@ -1,0 +1,74 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"aura-mcp/internal/audit"
+	"aura-mcp/internal/text"
+)
+
+func auditCommand(p Process) *cobra.Command {
+	var since time.Duration
+	var instance string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:     "audit",
+		Short:   "Show what was done, asked and refused",
+		Example: "  aura-mcp audit --since 168h --instance prod-orders",
+		Args:    usageArgs(cobra.NoArgs),
+		RunE: func(*cobra.Command, []string) error {
+			entries, broken, err := audit.Open(p.state("audit")).Read(time.Now().Add(-since))
+			if err != nil {
+				return err
+			}
+			shown := []audit.Entry{}
+			for _, e := range entries {
+				if instance == "" || e.About(instance) {
+					shown = append(shown, e)
+				}
+			}
+			if broken > 0 {
+				fmt.Fprintf(p.Stderr, "aura-mcp: %d lines could not be read\n", broken)
+			}
+			if asJSON {
+				enc := json.NewEncoder(p.Stdout)
+				enc.SetIndent("", "  ")
+				return enc.Encode(shown)
+			}
+			p.auditTable(shown)
+			return nil
+		},
+	}
+	c.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back, such as 24h")
+	c.Flags().StringVar(&instance, "instance", "", "only what was about this database, by `name` or ID")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func (p Process) auditTable(entries []audit.Entry) {
+	s := newScreen(p.Stdout, p.Environ)
+	if len(entries) == 0 {
+		s.line("nothing in this time")
+		return
+	}
+	rows := make([][]string, 0, len(entries))
+	for _, e := range entries {
+		var targets []string
+		for _, t := range e.Targets {
+			targets = append(targets, text.Quote(t.Name)+" "+t.ID)
+		}
+		rows = append(rows, []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, e.Standing, strings.Join(targets, ", "), e.Decision})
+	}
+	s.table([]string{"TIME", "OPERATION", "OUTCOME", "ABOUT", "DECISION"}, rows, func(column int, cell string) string {
+		colour := map[string]string{"done": green, "accepted": green, "failed": red, "unknown": red, "refused": yellow}[cell]
+		if column != 2 || colour == "" {
+			return cell
+		}
+		return s.paint(colour, cell)
+	})
+}

@@ -1,0 +1,212 @@
+// Package audit keeps a journal of what was asked, decided and done: two lines for each operation that is not a read, one
+// before anything is sent and one after. The journal is append-only, a file for each month, and only the account that runs
+// the server can read it. It proves nothing against that account itself.
+package audit
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Event is what a line tells of.
+type Event string
+
+// The events.
+const (
+	Decided  Event = "decided"  // before anything is sent; the decision says whether anything will be
+	Finished Event = "finished" // after a run
+)
+
+// Line is one line of the journal.
+type Line struct {
+	Time      time.Time       `json:"time"`
+	Event     Event           `json:"event"`
+	ID        string          `json:"id"` // joins the two lines of an operation
+	Principal string          `json:"principal"`
+	Operation string          `json:"operation"`
+	Arguments json.RawMessage `json:"arguments,omitempty"`
+	Targets   []Target        `json:"targets,omitempty"`
+	Effects   string          `json:"effects,omitempty"`
+	Decision  string          `json:"decision,omitempty"` // approved, not needed, or why it was refused
+	Way       string          `json:"way,omitempty"`      // how a person was asked
+	Runs      bool            `json:"runs,omitempty"`     // of a decision: the operation is started now
+	Outcome   string          `json:"outcome,omitempty"`  // of a run: done, accepted, failed, unknown
+	Error     string          `json:"error,omitempty"`
+	Seconds   float64         `json:"seconds,omitempty"`
+}
+
+// Target is what an operation was about.
+type Target struct {
+	ID   string `json:"id"`
+	Name string `json:"name,omitempty"`
+}
+
+// Journal writes and reads the audit of one account.
+type Journal struct {
+	dir    string
+	memory bool // lines are kept here and nowhere else
+
+	mu    sync.Mutex
+	lines []Line
+}
+
+// Open returns the journal in dir, which is made at the first write. Without a dir every write fails.
+func Open(dir string) *Journal { return &Journal{dir: dir} }
+
+// InMemory returns a journal that ends with the process: for the demo, where nothing real happens.
+func InMemory() *Journal { return &Journal{memory: true} }
+
+// Write appends a line and waits until it is on the disk.
+func (j *Journal) Write(l Line) error {
+	if j.memory {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.lines = append(j.lines, l)
+		return nil
+	}
+	if j.dir == "" {
+		return errors.New("audit: this account has no directory for private state, so there is no place for the journal")
+	}
+	encoded, err := json.Marshal(l)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	name := filepath.Join(j.dir, l.Time.UTC().Format("2006-01")+".jsonl")
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	encoded = append(encoded, '\n')
+	if cutOff(f) {
+		encoded = append([]byte{'\n'}, encoded...)
+	}
+	_, wrote := f.Write(encoded) // one write, so that lines of several processes do not mix
+	if err := errors.Join(wrote, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}
+
+// cutOff reports whether the last line has no end, as a crash leaves it: the next one would be lost together with it.
+func cutOff(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return false
+	}
+	last := make([]byte, 1)
+	_, err = f.ReadAt(last, info.Size()-1)
+	return err == nil && last[0] != '\n'
+}
+
+// Entry is one operation: its decision, and its end where it ran.
+type Entry struct {
+	Line            // as decided
+	End      *Line  `json:"end,omitempty"`
+	Standing string `json:"standing"` // refused, running or unknown, or the outcome
+}
+
+// unknownAfter is when a decision without an end counts as of unknown outcome: nothing runs that long.
+const unknownAfter = 5 * time.Minute
+
+// Read returns the operations decided since a moment, newest first. A line that cannot be read, such as one that a crash cut
+// off, is counted and left out.
+func (j *Journal) Read(since time.Time) (entries []Entry, broken int, err error) {
+	byID := map[string]*Entry{}
+	j.mu.Lock()
+	for _, l := range j.lines {
+		add(byID, l)
+	}
+	j.mu.Unlock()
+	files, err := filepath.Glob(filepath.Join(j.dir, "*.jsonl"))
+	if err != nil {
+		return nil, 0, fmt.Errorf("audit: %w", err)
+	}
+	for _, file := range files {
+		if month, err := time.Parse("2006-01", strings.TrimSuffix(filepath.Base(file), ".jsonl")); err != nil || month.AddDate(0, 1, 1).Before(since) {
+			continue
+		}
+		unread, err := readFile(file, byID)
+		if err != nil {
+			return nil, broken, err
+		}
+		broken += unread
+	}
+	for _, e := range byID {
+		if e.Event == Decided && !e.Time.Before(since) {
+			e.Standing = e.standing()
+			entries = append(entries, *e)
+		}
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Or(b.Time.Compare(a.Time), strings.Compare(a.ID, b.ID)) })
+	return entries, broken, nil
+}
+
+func readFile(name string, byID map[string]*Entry) (broken int, err error) {
+	f, err := os.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("audit: %w", err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var l Line
+		if json.Unmarshal(lines.Bytes(), &l) != nil || l.ID == "" {
+			broken++
+			continue
+		}
+		add(byID, l)
+	}
+	if err := lines.Err(); err != nil {
+		return broken, fmt.Errorf("audit: %s: %w", name, err)
+	}
+	return broken, nil
+}
+
+func add(byID map[string]*Entry, l Line) {
+	e := byID[l.ID]
+	if e == nil {
+		e = &Entry{}
+		byID[l.ID] = e
+	}
+	if l.Event == Finished {
+		e.End = &l
+	} else {
+		e.Line = l
+	}
+}
+
+func (e *Entry) standing() string {
+	switch {
+	case e.End != nil:
+		return e.End.Outcome
+	case !e.Runs:
+		return "refused"
+	case time.Since(e.Time) < unknownAfter:
+		return "running"
+	}
+	return "unknown"
+}
+
+// About reports whether the operation was about a name or an ID.
+func (e *Entry) About(nameOrID string) bool {
+	return slices.ContainsFunc(e.Targets, func(t Target) bool { return t.ID == nameOrID || strings.EqualFold(t.Name, nameOrID) })
+}

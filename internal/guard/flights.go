@@ -1,0 +1,140 @@
+package guard
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"aura-mcp/internal/op"
+)
+
+// keptFor is how long the outcome of an operation that outlasted its call waits to be picked up.
+const keptFor = 15 * time.Minute
+
+// flights are the operations with effects that run or have ended without anybody having heard of it. A host that gives up on
+// a call and repeats it must not start the operation again: the equal call joins the one under way.
+type flights struct {
+	mu      sync.Mutex
+	byKey   map[string]*flight
+	running sync.WaitGroup
+}
+
+// flight is one run of an operation.
+type flight struct {
+	done   chan struct{}
+	result *mcp.CallToolResult // after done
+	ended  time.Time           // likewise
+}
+
+func newFlights() *flights { return &flights{byKey: map[string]*flight{}} }
+
+// key is what makes two calls equal: operation and arguments, without how long to wait.
+func key(r op.Request) string { return r.Operation.Spec.Name + " " + string(r.Arguments()) }
+
+// find returns the flight of an equal call, unless its outcome has waited too long.
+func (f *flights) find(r op.Request) *flight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	found := f.byKey[key(r)]
+	if found == nil {
+		return nil
+	}
+	select {
+	case <-found.done:
+		if time.Since(found.ended) >= keptFor {
+			delete(f.byKey, key(r))
+			return nil
+		}
+	default:
+	}
+	return found
+}
+
+// start runs the operation on its own: the call that started it may end before.
+func (f *flights) start(r op.Request, run func() *mcp.CallToolResult) *flight {
+	started := &flight{done: make(chan struct{})}
+	f.mu.Lock()
+	f.byKey[key(r)] = started
+	f.mu.Unlock()
+	f.running.Go(func() {
+		defer func() { started.ended = time.Now(); close(started.done) }()
+		started.result = run()
+	})
+	return started
+}
+
+// told returns the outcome of a flight and forgets it: it is told once, and the next equal call is a new one.
+func (f *flights) told(r op.Request, landed *flight) *mcp.CallToolResult {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.byKey[key(r)] == landed {
+		delete(f.byKey, key(r))
+	}
+	result := *landed.result // a copy: each caller marks its own
+	return &result
+}
+
+// attend waits for a flight, as long as the call may last.
+func (g *Gate) attend(ctx context.Context, r op.Request, flying *flight, deadline time.Time) *mcp.CallToolResult {
+	timer := time.NewTimer(time.Until(deadline))
+	defer timer.Stop()
+	select {
+	case <-flying.done:
+		return g.flights.told(r, flying)
+	case <-ctx.Done():
+		// Whoever waits for an outcome stops now, so what was started is told soon, even to a server that is about to end.
+		if ended(flying, cancelGrace) {
+			return g.flights.told(r, flying)
+		}
+		return op.Failure(&op.Error{
+			What: "the call was cancelled; " + r.Operation.Spec.Name + " had been started and goes on",
+			Next: "call it again with the same arguments to hear how it went: that starts nothing new",
+		})
+	case <-timer.C:
+		return encoded(underWay{
+			State:   op.InProgress,
+			Message: r.Operation.Spec.Name + " was approved and is running; it takes longer than one call may",
+			Next:    "tell the person; call it again with the same arguments to hear how it went: that starts nothing new",
+		})
+	}
+}
+
+// cancelGrace is how long a cancelled call waits for an operation that is being sent.
+const cancelGrace = 5 * time.Second
+
+func ended(flying *flight, within time.Duration) bool {
+	timer := time.NewTimer(within)
+	defer timer.Stop()
+	select {
+	case <-flying.done:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// underWay is the result of a call whose operation goes on.
+type underWay struct {
+	State   op.State `json:"state"`
+	Message string   `json:"message"`
+	Next    string   `json:"next"`
+}
+
+// settleTime is how long a process that ends waits for what it has started. Longer than that runs only what waits for a
+// safety snapshot, and has sent nothing else yet.
+const settleTime = 45 * time.Second
+
+// Settle waits until nothing runs any more: a process that is about to end finishes what it has started.
+func (g *Gate) Settle() {
+	settled := make(chan struct{})
+	go func() { g.flights.running.Wait(); close(settled) }()
+	timer := time.NewTimer(settleTime)
+	defer timer.Stop()
+	select {
+	case <-settled:
+	case <-timer.C:
+		g.log.Warn("ending while operations still run; the audit shows them as of unknown outcome")
+	}
+}
