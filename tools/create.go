@@ -80,7 +80,7 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		return op.Plan{}, err
 	}
 	request.TenantID = tenant.ID
-	alike, err := f.alike(ctx, aura, tenant.ID, in.Name)
+	alike, existing, err := f.alike(ctx, aura, tenant.ID, in.Name)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -89,6 +89,7 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 	}
 	plan := op.Plan{
 		Effects: op.Billable, Prepared: creation{request, alike},
+		Wants:    &op.Wants{New: true, Memory: request.Memory, Region: request.Region, Type: string(request.Type), Instances: existing},
 		Headline: fmt.Sprintf("Create the database %s.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
 			Kind: "new instance", ID: "no ID yet", Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: string(request.Type), Memory: request.Memory,
@@ -167,13 +168,15 @@ func (f *Fleet) cloneSource(ctx context.Context, aura *auraclient.Client, in cre
 	return &source, snapshot, err
 }
 
-// alike lists the IDs of the tenant's instances of a name.
-func (f *Fleet) alike(ctx context.Context, aura *auraclient.Client, tenantID, name string) ([]string, error) {
-	all, err := aura.Instances.List(ctx, tenantID)
+// alike lists the IDs of the tenant's instances of a name, and counts all that the account has.
+func (f *Fleet) alike(ctx context.Context, aura *auraclient.Client, tenantID, name string) (ids []string, existing int, err error) {
+	all, err := aura.Instances.List(ctx, "")
 	if err != nil {
-		return nil, fmt.Errorf("look for instances of the same name: %w", err)
+		return nil, 0, fmt.Errorf("look for instances of the same name: %w", err)
 	}
-	return idsOf(name, all, instanceNamed), nil
+	existing = len(all)
+	all = slices.DeleteFunc(all, func(i auraclient.InstanceSummary) bool { return i.TenantID != tenantID })
+	return idsOf(name, all, instanceNamed), existing, nil
 }
 
 // canKeep refuses a create whose password could not be kept.
@@ -239,7 +242,7 @@ func (f *Fleet) createAlone(ctx context.Context, aura *auraclient.Client, planne
 		return nil, vault.Kept{}, &op.Error{What: "another aura-mcp is creating a database right now: " + err.Error(), Next: "call again in a minute", Unchanged: true, Err: err}
 	}
 	defer release()
-	alike, err := f.alike(ctx, aura, planned.request.TenantID, planned.request.Name)
+	alike, _, err := f.alike(ctx, aura, planned.request.TenantID, planned.request.Name)
 	if err != nil {
 		return nil, vault.Kept{}, err
 	}

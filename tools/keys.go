@@ -190,9 +190,9 @@ type createKeyIn struct {
 type KeyChange struct {
 	State   op.State `json:"state" enum:"accepted,done,approval_pending,in_progress"`
 	Message string   `json:"message"`
-	KeyID   string   `json:"key_id"`
-	Name    string   `json:"name"`
-	Status  string   `json:"status" jsonschema:"as last read"`
+	KeyID   string   `json:"key_id,omitempty"`
+	Name    string   `json:"name,omitempty"`
+	Status  string   `json:"status,omitempty" jsonschema:"as last read"`
 	Next    string   `json:"next,omitempty"`
 }
 

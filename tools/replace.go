@@ -330,6 +330,7 @@ func (f *Fleet) planUpgrade(ctx context.Context, in upgradeInstanceIn) (op.Plan,
 	return op.Plan{
 		Effects: op.Destructive | op.Billable, Targets: []op.Resource{t.resource()}, Confirm: t.confirm(),
 		Prepared: auraclient.UpgradeRequest{Memory: in.Memory, Storage: in.Storage},
+		Wants:    &op.Wants{Memory: in.Memory, Type: string(auraclient.TypeBusinessCritical)},
 		Headline: fmt.Sprintf("Move the database %s to the Business Critical plan for good.", text.Quote(t.instance.Name)),
 		Facts: []op.Fact{
 			{Label: "what happens", Value: "its ID and data stay; " + size + "; the Graph Data Science plugin is dropped"},

@@ -27,9 +27,9 @@ type createSessionIn struct {
 type SessionChange struct {
 	State        op.State         `json:"state" enum:"accepted,done,approval_pending,in_progress"`
 	Message      string           `json:"message"`
-	SessionID    string           `json:"session_id"`
-	Name         string           `json:"name"`
-	Status       string           `json:"status" jsonschema:"as last read"`
+	SessionID    string           `json:"session_id,omitempty"`
+	Name         string           `json:"name,omitempty"`
+	Status       string           `json:"status,omitempty" jsonschema:"as last read"`
 	Warnings     []SessionWarning `json:"warnings,omitempty" jsonschema:"Aura's own words, mostly why it ended"`
 	Host         string           `json:"host,omitempty"`
 	UsuallyTakes string           `json:"usually_takes,omitempty"`

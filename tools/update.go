@@ -65,6 +65,9 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 	if request.Name != nil {
 		plan.Rename = *request.Name
 	}
+	if request.Memory != nil {
+		plan.Wants = &op.Wants{Memory: *request.Memory}
+	}
 	plan.Facts = updateFacts(plan.Effects, request)
 	return plan, nil
 }

@@ -55,7 +55,7 @@ func TestTheWholeLifeOfASession(t *testing.T) {
 					if created.State != op.Accepted || created.Status != "Creating" || created.UsuallyTakes == "" || created.Next == "" {
 						t.Fatalf("%+v", created)
 					}
-					early := must[tools.SessionDetails](r, c, "get_graph_analytics_session", with(map[string]any{"wait_seconds": 20}, []any{"session_id", "Fraud"}))
+					early := must[tools.SessionDetails](r, c, "get_graph_analytics_session", map[string]any{"session_id": "Fraud", "wait_seconds": 20})
 					if early.Status != "Creating" || early.Next == "" {
 						t.Errorf("a session takes a minute and a half, after 20 s: %+v", early)
 					}

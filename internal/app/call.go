@@ -17,7 +17,7 @@ import (
 )
 
 func callCommand(p Process) *cobra.Command {
-	flags := &fleetFlags{set: map[string]string{}, defaults: quiet()}
+	flags := &fleetFlags{set: map[string]string{}, defaults: quiet(), atTerminal: true}
 	c := &cobra.Command{
 		Use:   "call TOOL [key=value …]",
 		Short: "Call one tool from the shell and print its answer as JSON",

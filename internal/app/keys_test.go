@@ -18,14 +18,10 @@ import (
 
 // createKey is a create_customer_managed_key that the test fleet allows.
 func createKey(name string, more ...any) map[string]any {
-	arguments := map[string]any{
+	return with(map[string]any{
 		"name": name, "cloud_key_id": "arn:aws:kms:us-east-1:111122223333:key/" + name, "tenant": "Production",
 		"cloud_provider": "aws", "region": "us-east-1", "instance_type": "enterprise-db",
-	}
-	for n := 0; n < len(more); n += 2 {
-		arguments[more[n].(string)] = more[n+1]
-	}
-	return arguments
+	}, more)
 }
 
 // seen types an answer and keeps the last question.

@@ -92,6 +92,7 @@ type rig struct {
 type rigOptions struct {
 	sim       aurasim.Options
 	policy    guard.Policy
+	policyErr error
 	transport func(http.RoundTripper) http.RoundTripper
 	extra     []op.Operation
 	client    []auraclient.Option
@@ -121,7 +122,7 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	if o.journal != nil {
 		r.journal = o.journal
 	}
-	gate, err := guard.New(o.policy, r.journal, log)
+	gate, err := guard.New(guard.Options{Policy: func() (guard.Policy, error) { return o.policy, o.policyErr }, Journal: r.journal, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,13 +86,16 @@ type fleetFlags struct {
 	simState string
 	set      map[string]string // settings given as flags, by key
 	defaults map[string]string // settings that the command takes where none are given
+	// atTerminal says that the command asks for approvals at the person's own terminal.
+	atTerminal bool
 }
 
 // demoSpeed makes minutes of Aura seconds of the demo.
 const demoSpeed = 20
 
 func (p Process) setup(f fleetFlags) (*setup, error) {
-	c, err := config.Load(config.Sources{Flags: f.set, Defaults: f.defaults, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: os.ReadFile, Demo: f.demo})
+	sources := config.Sources{Flags: f.set, Defaults: f.defaults, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: os.ReadFile, Demo: f.demo}
+	c, err := config.Load(sources)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -111,7 +114,8 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 	if s.demo {
 		journal = audit.InMemory()
 	}
-	gate, err := guard.New(guard.Policy{ReadOnly: c.ReadOnly, Toolsets: c.Toolsets, Protected: c.Protected}, journal, s.log)
+	policy := newPolicySource(c, func() (config.Config, error) { return config.Load(sources) }, s.log)
+	gate, err := guard.New(guard.Options{Policy: policy.policy, Journal: journal, Log: s.log, AtTerminal: f.atTerminal})
 	if err != nil {
 		return nil, err
 	}

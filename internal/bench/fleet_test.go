@@ -60,7 +60,7 @@ func newFleet(t testing.TB, size int, delay time.Duration) *fleet {
 // connect offers the tools as internal/app does and joins a client to them.
 func (f *fleet) connect(t testing.TB) *client.Client {
 	t.Helper()
-	gate, err := guard.New(guard.Policy{}, audit.InMemory(), slog.New(slog.DiscardHandler))
+	gate, err := guard.New(guard.Options{Policy: guard.Fixed(guard.Policy{}), Journal: audit.InMemory(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

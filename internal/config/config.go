@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 
 	"aura-mcp/auraclient"
@@ -24,8 +25,17 @@ type Config struct {
 	Toolsets          []string
 	Protected         []string // patterns of names, and IDs
 	SafetySnapshots   bool
+	DeniedTools       []string
+	Locked            []string // patterns of names, and IDs
+	MaxMemory         string
+	MaxInstances      int // 0: no limit
+	AllowedRegions    []string
+	AllowedTypes      []string
 	SecretSink        string // file, keyring or reveal
 	LogLevel          slog.Level
+	Tables
+	// File is the config file, whether it exists or not; "" where there is no place for one.
+	File string
 	// Origins say where a setting was found, by key, for messages.
 	Origins map[string]string
 	// Notices are things that the person should know and that stop nothing, such as a setting without effect.
@@ -70,7 +80,7 @@ func Load(s Sources) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	file, err := s.file(flags, env)
+	file, tables, err := s.file(flags, env)
 	if err != nil {
 		return Config{}, err
 	}
@@ -83,10 +93,14 @@ func Load(s Sources) (Config, error) {
 	for key, text := range s.Defaults {
 		defaults[key] = value{text, "default"}
 	}
+	var c Config
 	if s.Demo {
-		return demo(flags, overlay(flags, env, file, defaults))
+		c, err = demo(flags, overlay(flags, env, file, defaults))
+	} else {
+		c, err = merge(flags, env, file, defaults)
 	}
-	return merge(flags, env, file, defaults)
+	c.Tables, c.File = tables, s.fileName(flags, env)
+	return c, err
 }
 
 // merge joins the layers. Two rules protect a person from an environment that is not their own, such as a repository's
@@ -129,15 +143,34 @@ func (c *Config) tighten(all, file layer) {
 		c.SafetySnapshots = true
 		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s keeps safety snapshots on", all["safety_snapshots"].origin, stored.origin))
 	}
-	for _, p := range items(file["protected"]) {
-		if !slices.Contains(c.Protected, p) {
-			c.Protected = append(c.Protected, p)
+	for key, list := range map[string]*[]string{"protected": &c.Protected, "locked": &c.Locked, "denied_tools": &c.DeniedTools} {
+		for _, p := range items(file[key]) {
+			if !slices.Contains(*list, p) {
+				*list = append(*list, p)
+			}
 		}
+	}
+	if stored := file["max_memory"].text; stored != "" && (c.MaxMemory == "" || gigabytes(c.MaxMemory) > gigabytes(stored)) {
+		c.MaxMemory = stored
+	}
+	for key, list := range map[string]*[]string{"allowed_regions": &c.AllowedRegions, "allowed_types": &c.AllowedTypes} {
+		if stored := items(file[key]); len(stored) > 0 && slices.ContainsFunc(*list, func(v string) bool { return !slices.Contains(stored, v) }) {
+			*list = stored // an empty list would allow everything, so what is stored counts where the two disagree
+		}
+	}
+	if stored, err := strconv.Atoi(file["max_instances"].text); err == nil && (c.MaxInstances == 0 || c.MaxInstances > stored) {
+		c.MaxInstances = stored
 	}
 	if stored, given := file["secret_sink"]; given && c.SecretSink == "reveal" && stored.text != "reveal" {
 		c.SecretSink = stored.text
 		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s keeps passwords out of the conversation", all["secret_sink"].origin, stored.origin))
 	}
+}
+
+// gigabytes of a size that has been checked.
+func gigabytes(size string) int {
+	n, _ := strconv.Atoi(strings.TrimSuffix(size, "GB"))
+	return n
 }
 
 // demo keeps what does not name an account.

@@ -21,43 +21,52 @@ const (
 )
 
 // file reads the config file: the one named by flag or environment, which must exist, else the user's own, if there is one.
-func (s Sources) file(flags, env layer) (layer, error) {
+func (s Sources) file(flags, env layer) (layer, Tables, error) {
 	named := overlay(flags, env)[configKey]
-	name := named.text
+	name := s.fileName(flags, env)
 	if name == "" {
-		if s.Dir == "" {
-			return layer{}, nil
-		}
-		name = filepath.Join(s.Dir, filepath.FromSlash(FileName))
+		return layer{}, Tables{}, nil
 	}
 	content, err := s.ReadFile(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && named.text == "":
-		return layer{}, nil
+		return layer{}, Tables{}, nil
 	case err != nil:
-		return nil, fmt.Errorf("config file: %w", err)
+		return nil, Tables{}, fmt.Errorf("config file: %w", err)
 	}
 	return parse(name, string(content))
 }
 
-func parse(name, content string) (layer, error) {
+// fileName is the file named by flag or environment, else the user's own.
+func (s Sources) fileName(flags, env layer) string {
+	if named := overlay(flags, env)[configKey].text; named != "" || s.Dir == "" {
+		return named
+	}
+	return filepath.Join(s.Dir, filepath.FromSlash(FileName))
+}
+
+func parse(name, content string) (layer, Tables, error) {
 	var raw map[string]any
 	if _, err := toml.Decode(content, &raw); err != nil {
 		if at, ok := errors.AsType[toml.ParseError](err); ok {
-			return nil, fmt.Errorf("%s:%d: %s", name, at.Position.Line, at.Message)
+			return nil, Tables{}, fmt.Errorf("%s:%d: %s", name, at.Position.Line, at.Message)
 		}
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, Tables{}, fmt.Errorf("%s: %w", name, err)
 	}
+	tables, tableProblems := parseTables(name, content, raw)
 	known, kinds := []string{}, map[string]kind{}
 	for _, s := range Settings() {
 		known, kinds[s.Key] = append(known, s.Key), s.kind
 	}
 	l := layer{}
-	var problems []error
+	problems := tableProblems
 	for key, v := range raw {
+		if slices.Contains(tableKeys(), key) {
+			continue
+		}
 		origin := fmt.Sprintf("%s:%d", name, lineOf(content, key))
 		if !slices.Contains(known, key) {
-			problems = append(problems, fmt.Errorf("%s: there is no setting %s%s", origin, text.Quote(key), suggestion(key, known)))
+			problems = append(problems, fmt.Errorf("%s: there is no setting %s%s", origin, text.Quote(key), suggestion(key, append(tableKeys(), known...))))
 			continue
 		}
 		words, err := scalar(key, kinds[key], v)
@@ -68,7 +77,7 @@ func parse(name, content string) (layer, error) {
 		l[key] = value{words, origin}
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
-	return l, errors.Join(problems...)
+	return l, tables, errors.Join(problems...)
 }
 
 // scalar keeps TOML's types apart: read_only = "true" in quotes is a mistake and is called one.

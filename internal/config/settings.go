@@ -49,7 +49,13 @@ func Settings() []Setting {
 		{Key: "auth_url", Env: []string{"AURA_AUTH_URL"}, Flag: "auth-url", Default: "the base URL's host + /oauth/token", Help: "address of the token endpoint", allowed: address},
 		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", kind: truth, allowed: oneOf("true", "false")},
 		{Key: "toolsets", Env: []string{envPrefix + "TOOLSETS"}, Flag: "toolsets", Default: "default", Help: "which tools are offered: " + strings.Join(toolsets(), ", ") + ", default (the first three) or all", kind: list, allowed: each(oneOf(append(toolsets(), "default", "all")...))},
-		{Key: "protected", Env: []string{envPrefix + "PROTECTED"}, Help: "names, with * as a wildcard, and IDs of databases that are never part of a bulk operation", kind: list, allowed: each(pattern)},
+		{Key: "protected", Env: []string{envPrefix + "PROTECTED"}, Help: "names, with * as a wildcard, and IDs of databases that are never part of a bulk operation, and destroyed only from a terminal", kind: list, allowed: each(pattern)},
+		{Key: "locked", Env: []string{envPrefix + "LOCKED"}, Help: "names, with * as a wildcard, and IDs of databases that nothing may change", kind: list, allowed: each(pattern)},
+		{Key: "denied_tools", Env: []string{envPrefix + "DENIED_TOOLS"}, Help: "tools that are not offered", kind: list, allowed: filled},
+		{Key: "max_memory", Env: []string{envPrefix + "MAX_MEMORY"}, Help: "the largest memory that a database may be given, such as 64GB", allowed: size},
+		{Key: "max_instances", Env: []string{envPrefix + "MAX_INSTANCES"}, Help: "no database is created when there are this many", kind: number, allowed: between(1, 10000)},
+		{Key: "allowed_regions", Env: []string{envPrefix + "ALLOWED_REGIONS"}, Help: "the only regions to create databases in", kind: list, allowed: filled},
+		{Key: "allowed_types", Env: []string{envPrefix + "ALLOWED_TYPES"}, Help: "the only types of databases to create", kind: list, allowed: filled},
 		{Key: "safety_snapshots", Env: []string{envPrefix + "SAFETY_SNAPSHOTS"}, Default: "true", Help: "take a snapshot of a database before its data is replaced (overwrite, restore)", kind: truth, allowed: oneOf("true", "false")},
 		{Key: "secret_sink", Env: []string{envPrefix + "SECRET_SINK"}, Default: "file", Help: "where the one-time password of a new database goes: file (private to your account), keyring, or reveal (into the assistant's conversation)", allowed: oneOf("file", "keyring", "reveal")},
 		{Key: "requests_per_minute", Env: []string{envPrefix + "REQUESTS_PER_MINUTE"}, Default: "120", Help: "most requests to Aura in any 60 s; 25 for trial accounts", kind: number, allowed: between(1, 1000)},
@@ -109,6 +115,13 @@ func pattern(v string) error {
 	return nil
 }
 
+func size(v string) error {
+	if n, err := strconv.Atoi(strings.TrimSuffix(v, "GB")); err == nil && n > 0 && strings.HasSuffix(v, "GB") {
+		return nil
+	}
+	return fmt.Errorf("is %s; allowed: a size such as 64GB", text.Quote(v))
+}
+
 func between(low, high int) func(string) error {
 	return func(v string) error {
 		if n, err := strconv.Atoi(v); err == nil && n >= low && n <= high {
@@ -133,6 +146,11 @@ func settle(all layer) Config {
 	c.ReadOnly = all["read_only"].text == "true"
 	c.Protected = items(all["protected"])
 	c.SafetySnapshots = all["safety_snapshots"].text != "false"
+	c.Locked, c.DeniedTools = items(all["locked"]), items(all["denied_tools"])
+	c.AllowedRegions, c.AllowedTypes, c.MaxMemory = items(all["allowed_regions"]), items(all["allowed_types"]), all["max_memory"].text
+	if n, err := strconv.Atoi(all["max_instances"].text); err == nil {
+		c.MaxInstances = n
+	}
 	c.SecretSink = cmp.Or(all["secret_sink"].text, "file")
 	c.Toolsets = expand(items(all["toolsets"]))
 	if v, given := all["log_level"]; given {

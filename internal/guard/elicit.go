@@ -34,7 +34,7 @@ func (g *Gate) answered(ctx context.Context, request mcp.CallToolRequest) *answe
 	}
 	plan, err := g.plans.take(request.Params.RequestState)
 	if err != nil {
-		g.log.Warn("an approval came with a state that is not valid; asking afresh", "operation", request.Params.Name)
+		g.Log.Warn("an approval came with a state that is not valid; asking afresh", "operation", request.Params.Name)
 		return nil
 	}
 	return &answer{plan: plan, result: server.ElicitationResponse(request.Params.InputResponses, inputID)}
@@ -87,6 +87,11 @@ func question(plan op.Plan) mcp.ElicitationParams {
 			"required":   []string{property},
 		},
 	}
+}
+
+// denied reports whether a person said no. An answer faster than anybody reads was the client's own.
+func (a *answer) denied() bool {
+	return a.result != nil && a.result.Action == mcp.ElicitationResponseActionDecline && time.Since(a.plan.asked) >= time.Second
 }
 
 // verdict is nil when the person approved the plan.

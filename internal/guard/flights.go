@@ -135,6 +135,6 @@ func (g *Gate) Settle() {
 	select {
 	case <-settled:
 	case <-timer.C:
-		g.log.Warn("ending while operations still run; the audit shows them as of unknown outcome")
+		g.Log.Warn("ending while operations still run; the audit shows them as of unknown outcome")
 	}
 }

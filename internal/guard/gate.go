@@ -37,31 +37,52 @@ const (
 
 // Gate stands in front of every operation. Make one with [New].
 type Gate struct {
-	policy  Policy
+	Options
 	plans   *plans
 	flights *flights
-	journal *audit.Journal
-	log     *slog.Logger
+	denials *denials
+}
+
+// Options are what a gate works with.
+type Options struct {
+	// Policy is asked at every call, so that what the person changes counts at once. With an error it returns the last policy
+	// that could be read: reads go on by it, and nothing that changes something runs.
+	Policy  func() (Policy, error)
+	Journal *audit.Journal
+	Log     *slog.Logger
+	// AtTerminal says that approvals are asked at the terminal of the person who runs the program.
+	AtTerminal bool
 }
 
 // New makes a gate. Its plans live in memory: after a restart nothing is approved. What cannot be written to the journal
 // does not run.
-func New(policy Policy, journal *audit.Journal, log *slog.Logger) (*Gate, error) {
+func New(o Options) (*Gate, error) {
 	plans, err := newPlans()
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{policy: policy, plans: plans, flights: newFlights(), journal: journal, log: log}, nil
+	return &Gate{Options: o, plans: plans, flights: newFlights(), denials: newDenials()}, nil
 }
 
 // Offers reports whether the policy leaves the operation in the list of tools.
-func (g *Gate) Offers(s op.Spec) bool { return g.policy.refusal(s) == nil }
+func (g *Gate) Offers(s op.Spec) bool {
+	policy, _ := g.Policy() // where it cannot be read, the last one counts
+	return policy.refusal(s) == nil
+}
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
 func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (result *mcp.CallToolResult) {
 	defer g.recovering(o, &result)
-	if err := g.policy.refusal(o.Spec); err != nil {
-		g.refused(op.Request{Operation: o}, op.Plan{}, "", err)
+	policy, err := g.Policy()
+	if err == nil || o.Spec.Effects == op.Read {
+		err = policy.refusal(o.Spec)
+	} else {
+		err = &op.Error{What: "the settings of this server cannot be read, so nothing that changes anything runs: " + err.Error(), Next: "tell the person to mend that; reading goes on", Unchanged: true}
+	}
+	if err != nil && o.Spec.Effects != op.Read {
+		return g.refused(op.Request{Operation: o}, op.Plan{}, "", err)
+	}
+	if err != nil {
 		return op.Failure(err)
 	}
 	r, err := o.Prepare(request.Params.Arguments)
@@ -81,19 +102,22 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if flying := g.flights.find(r); flying != nil {
 		return g.attend(ctx, r, flying, call.Deadline.Add(tellTime))
 	}
-	plan, err := g.planned(ctx, r, answer)
+	plan, err := g.planned(ctx, r, policy, answer)
 	if err != nil {
 		return op.Failure(err)
 	}
 	if !plan.Effects.Guarded() {
 		return g.runAudited(ctx, r, call, plan, "")
 	}
-	return g.guarded(ctx, r, call, plan, answer)
+	if _, covered := policy.standing(o.Spec.Name, plan, g.Journal); covered {
+		return g.runAudited(ctx, r, call, plan, standingApproval)
+	}
+	return g.guarded(ctx, r, call, policy, plan, answer)
 }
 
 // planned reads what the request would do now. Where a person has answered already, this is the last look before it runs:
 // while they read, the world went on. Of an approved bulk the handler looks at each target on its own.
-func (g *Gate) planned(ctx context.Context, r op.Request, answer *answer) (op.Plan, error) {
+func (g *Gate) planned(ctx context.Context, r op.Request, policy Policy, answer *answer) (op.Plan, error) {
 	if answer != nil && answer.plan.approved.Bulk {
 		return answer.plan.approved, nil
 	}
@@ -101,14 +125,17 @@ func (g *Gate) planned(ctx context.Context, r op.Request, answer *answer) (op.Pl
 	if err != nil {
 		return op.Plan{}, err
 	}
-	return g.policy.apply(plan), nil
+	return policy.apply(plan, g.AtTerminal)
 }
 
 // guarded runs a plan once a person has approved exactly it.
-func (g *Gate) guarded(ctx context.Context, r op.Request, call op.Call, plan op.Plan, answer *answer) *mcp.CallToolResult {
+func (g *Gate) guarded(ctx context.Context, r op.Request, call op.Call, policy Policy, plan op.Plan, answer *answer) *mcp.CallToolResult {
 	way, err := wayToAsk(ctx)
 	if err != nil {
 		return g.refused(r, plan, "", cannotAsk(r, plan))
+	}
+	if err := g.denials.rest(subject(r, plan)); err != nil && answer == nil {
+		return g.refused(r, plan, "", err)
 	}
 	if way == waySealed && answer == nil {
 		return g.askByRetry(r, plan)
@@ -117,11 +144,14 @@ func (g *Gate) guarded(ctx context.Context, r op.Request, call op.Call, plan op.
 		if answer, err = g.askNow(ctx, r, plan, call.Deadline.Add(askTime-callTime+tellTime)); err != nil {
 			return g.refused(r, plan, elicitation, err)
 		}
-		if plan, err = g.planned(ctx, r, answer); err != nil {
+		if plan, err = g.planned(ctx, r, policy, answer); err != nil {
 			return g.refused(r, plan, elicitation, err)
 		}
 	}
 	if err := answer.verdict(); err != nil {
+		if answer.denied() {
+			g.denials.add(subject(r, answer.plan.approved))
+		}
 		return g.refused(r, plan, elicitation, err)
 	}
 	if !answer.plan.approved.Same(plan) {
@@ -138,11 +168,14 @@ func (g *Gate) runAudited(ctx context.Context, r op.Request, call op.Call, plan 
 	}
 	line := g.line(r, plan, approvedBy)
 	line.Runs, line.Decision = true, "approved"
-	if approvedBy == "" {
+	switch approvedBy {
+	case "":
 		line.Decision = "no approval needed"
+	case standingApproval:
+		line.Decision = "approved beforehand"
 	}
-	if err := g.journal.Write(line); err != nil {
-		g.log.Error("audit cannot be written; nothing that changes anything runs", "error", err)
+	if err := g.Journal.Write(line); err != nil {
+		g.Log.Error("audit cannot be written; nothing that changes anything runs", "error", err)
 		return op.Failure(&op.Error{
 			What:      "the audit of this server cannot be written, and nothing runs that would be missing in it: " + err.Error(),
 			Next:      "tell the person to mend that; reading goes on",
@@ -153,10 +186,10 @@ func (g *Gate) runAudited(ctx context.Context, r op.Request, call op.Call, plan 
 		defer g.recovering(r.Operation, &result)
 		result, end := g.timed(ctx, r, call, plan)
 		end.ID, end.Event, end.Principal, end.Operation = line.ID, audit.Finished, line.Principal, line.Operation
-		if err := g.journal.Write(end); err != nil {
-			g.log.Error("the outcome of an operation could not be written to the audit", "operation", line.Operation, "id", line.ID, "outcome", end.Outcome, "error", err)
+		if err := g.Journal.Write(end); err != nil {
+			g.Log.Error("the outcome of an operation could not be written to the audit", "operation", line.Operation, "id", line.ID, "outcome", end.Outcome, "error", err)
 		}
-		g.log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
+		g.Log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
 		return result
 	})
 	return g.attend(ctx, r, flying, call.Deadline.Add(tellTime))
@@ -188,7 +221,7 @@ func (g *Gate) recovering(o op.Operation, result **mcp.CallToolResult) {
 		return
 	}
 	id := rand.Text()[:8]
-	g.log.Error("panic in an operation", "incident", id, "operation", o.Spec.Name, "panic", panicked, "stack", string(debug.Stack()))
+	g.Log.Error("panic in an operation", "incident", id, "operation", o.Spec.Name, "panic", panicked, "stack", string(debug.Stack()))
 	*result = op.Failure(&op.Error{
 		What: fmt.Sprintf("%s failed inside aura-mcp (incident %s); whether anything was changed is not known", o.Spec.Name, id),
 		Next: "look at the state with list_instances before you do anything else, and tell the person; the server's log has the details under the incident",
@@ -216,13 +249,17 @@ func encoded(out any) *mcp.CallToolResult {
 func (g *Gate) refused(r op.Request, plan op.Plan, way string, why error) *mcp.CallToolResult {
 	line := g.line(r, plan, way)
 	line.Decision, _, _ = strings.Cut(why.Error(), "\n")
-	if err := g.journal.Write(line); err != nil {
-		g.log.Error("a refusal could not be written to the audit", "operation", line.Operation, "error", err)
+	if err := g.Journal.Write(line); err != nil {
+		g.Log.Error("a refusal could not be written to the audit", "operation", line.Operation, "error", err)
 	}
 	return op.Failure(why)
 }
 
-const elicitation = "elicitation" // the client asked
+// Ways in which an operation was approved.
+const (
+	elicitation      = "elicitation"       // the client asked
+	standingApproval = "standing approval" // a person decided beforehand, in the settings
+)
 
 func (g *Gate) line(r op.Request, plan op.Plan, way string) audit.Line {
 	l := audit.Line{

@@ -4,65 +4,175 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/text"
 )
 
-// Policy is what the person who set the server up allows.
+// Policy is what the person who set the server up allows. The zero policy allows everything that a person approves.
 type Policy struct {
 	ReadOnly bool
-	// Toolsets are the ones on offer; none means all.
-	Toolsets []string
-	// Protected are names, with * as a wildcard, and IDs of what may never be part of a bulk operation.
-	Protected []string
+	Toolsets []string // the ones on offer; nil means all
+	Denied   []string // tools that are not offered
+	// Protected and Locked are names, with * as a wildcard, and IDs: of what is never part of a bulk and destroyed only by a
+	// person at a terminal, and of what nothing may change.
+	Protected, Locked []string
+	MaxMemory         string // the largest that a database may be given, such as 64GB; "" is no limit
+	MaxInstances      int    // 0 is no limit
+	Regions, Types    []string
+	Standing          []Standing
 }
 
-// refusal says which rule forbids the operation, or nil.
+// Standing is a decision that a person made beforehand, for jobs that run without anybody there.
+type Standing struct {
+	Operations []string
+	Names      []string // patterns, with * as a wildcard
+	Tenant     string   // "" is any
+	MaxPerDay  int
+}
+
+// Fixed is a policy that does not change.
+func Fixed(p Policy) func() (Policy, error) { return func() (Policy, error) { return p, nil } }
+
+// refusal says which rule forbids the operation whatever its arguments, or nil.
 func (p Policy) refusal(s op.Spec) error {
-	if p.ReadOnly && s.Effects != op.Read {
-		return &op.Error{
-			What:      fmt.Sprintf("%s is not available: this server is read-only (setting read_only), so it only looks", s.Name),
-			Next:      "tell the person; they can do it in the Aura console",
-			Unchanged: true,
-		}
-	}
-	if len(p.Toolsets) > 0 && !slices.Contains(p.Toolsets, s.Toolset) {
-		return &op.Error{
-			What:      fmt.Sprintf("%s is not available: the toolset %s is not switched on (setting toolsets)", s.Name, s.Toolset),
-			Next:      "tell the person; they decide which toolsets this server offers",
-			Unchanged: true,
-		}
+	switch {
+	case p.ReadOnly && s.Effects != op.Read:
+		return forbidden(s.Name+" is not available: this server is read-only (setting read_only), so it only looks", "tell the person; they can do it in the Aura console")
+	case p.Toolsets != nil && !slices.Contains(p.Toolsets, s.Toolset):
+		return forbidden(fmt.Sprintf("%s is not available: the toolset %s is not switched on (setting toolsets)", s.Name, s.Toolset), "tell the person; they decide which toolsets this server offers")
+	case slices.Contains(p.Denied, s.Name):
+		return forbidden(s.Name+" is not available on this server (setting denied_tools)", "tell the person; they can do it in the Aura console")
 	}
 	return nil
 }
 
-// apply makes a plan keep to the policy: protected targets leave a bulk, and a rename that takes a database into or out of
-// the protected names counts as more than a rename.
-func (p Policy) apply(plan op.Plan) op.Plan {
-	if plan.Rename != "" && len(plan.Targets) == 1 && p.protects(plan.Targets[0].Name) != p.protects(plan.Rename) {
+func forbidden(what, next string) error { return &op.Error{What: what, Next: next, Unchanged: true} }
+
+// apply makes a plan keep to the policy, or refuses it: protected and locked targets leave a bulk, and a rename that takes a
+// database into or out of a pattern counts as more than a rename.
+func (p Policy) apply(plan op.Plan, atTerminal bool) (op.Plan, error) {
+	if plan.Effects == op.Read {
+		return plan, nil
+	}
+	if err := p.wanted(plan.Wants); err != nil {
+		return op.Plan{}, err
+	}
+	if plan.Rename != "" && len(plan.Targets) == 1 && p.marks(plan.Targets[0].Name) != p.marks(plan.Rename) {
 		plan.Effects |= op.Disruptive
 		plan.Facts = append(slices.Clone(plan.Facts), op.Fact{Label: "protection", Value: "the new name changes whether this database is protected by this server's settings"})
 	}
-	if !plan.Bulk {
-		return plan
-	}
 	var kept []op.Resource
 	for _, t := range plan.Targets {
-		if p.protects(t.Name) || p.protects(t.ID) {
-			plan.Skipped = append(slices.Clone(plan.Skipped), op.Skip{Resource: t, Reason: "protected by this server's settings: never part of a bulk, so do it alone"})
-			continue
+		why := p.spares(t, plan.Effects, plan.Bulk, atTerminal)
+		switch {
+		case why == "":
+			kept = append(kept, t)
+		case plan.Bulk:
+			plan.Skipped = append(slices.Clone(plan.Skipped), op.Skip{Resource: t, Reason: why})
+		default:
+			return op.Plan{}, forbidden(fmt.Sprintf("%s is left alone: %s", text.Quote(t.Name), why), "tell the person; what is not possible here is possible in the Aura console")
 		}
-		kept = append(kept, t)
 	}
 	if plan.Targets = kept; len(kept) == 0 {
 		plan.Effects = op.Read
 	}
-	return plan
+	return plan, nil
 }
 
-func (p Policy) protects(name string) bool {
-	return slices.ContainsFunc(p.Protected, func(pattern string) bool {
-		ok, err := path.Match(pattern, name)
-		return err == nil && ok
+// spares says why a target may not be touched, or "".
+func (p Policy) spares(t op.Resource, effects op.Effects, bulk, atTerminal bool) string {
+	switch {
+	case matches(p.Locked, t):
+		return "this server's settings lock it (setting locked)"
+	case !matches(p.Protected, t):
+		return ""
+	case bulk:
+		return "protected by this server's settings (setting protected): never part of a bulk, so do it alone"
+	case effects.Has(op.Destructive) && !atTerminal:
+		return "this server's settings protect it (setting protected): it is destroyed only by a person at a terminal, with aura-mcp call"
+	}
+	return ""
+}
+
+// marks tells names apart by the rules they fall under.
+func (p Policy) marks(name string) [2]bool {
+	r := op.Resource{Name: name}
+	return [2]bool{matches(p.Protected, r), matches(p.Locked, r)}
+}
+
+func matches(patterns []string, r op.Resource) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		byName, err := path.Match(strings.ReplaceAll(pattern, "[", `\[`), r.Name)
+		return (err == nil && byName) || pattern == r.ID
 	})
+}
+
+// wanted checks what a plan would make of a database.
+func (p Policy) wanted(w *op.Wants) error {
+	if w == nil {
+		return nil
+	}
+	limit, asked := gigabytes(p.MaxMemory), gigabytes(w.Memory)
+	switch {
+	case limit > 0 && w.Memory != "" && (asked == 0 || asked > limit):
+		return forbidden(fmt.Sprintf("memory %s is more than this server may give a database: at most %s (setting max_memory)", w.Memory, p.MaxMemory), "choose less, or tell the person")
+	case w.New && p.MaxInstances > 0 && w.Instances >= p.MaxInstances:
+		return forbidden(fmt.Sprintf("there are %d databases, and this server creates none beyond %d (setting max_instances)", w.Instances, p.MaxInstances), "tell the person")
+	case w.New && len(p.Regions) > 0 && !slices.Contains(p.Regions, w.Region):
+		return forbidden(fmt.Sprintf("the region %s is not among those for new databases (setting allowed_regions): %s", w.Region, strings.Join(p.Regions, ", ")), "choose one of them, or tell the person")
+	case (w.New || w.Type != "") && len(p.Types) > 0 && !slices.Contains(p.Types, w.Type):
+		return forbidden(fmt.Sprintf("the type %s is not among those allowed (setting allowed_types): %s", w.Type, strings.Join(p.Types, ", ")), "choose one of them, or tell the person")
+	}
+	return nil
+}
+
+func gigabytes(size string) float64 {
+	n, err := strconv.ParseFloat(strings.TrimSuffix(size, "GB"), 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// standing returns the decision made beforehand that covers the plan, if one does and is not used up for today. What destroys
+// is never covered, nor is a protected target.
+func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) (Standing, bool) {
+	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
+		return Standing{}, false
+	}
+	for _, s := range p.Standing {
+		covers := slices.Contains(s.Operations, operation) && !slices.ContainsFunc(plan.Targets, func(t op.Resource) bool {
+			return !matches(s.Names, op.Resource{Name: t.Name}) || (s.Tenant != "" && s.Tenant != t.Tenant)
+		})
+		if covers && s.usedToday(journal)+len(plan.Targets) <= s.MaxPerDay {
+			return s, true
+		}
+	}
+	return Standing{}, false
+}
+
+// usedToday counts the databases that the decision has covered since midnight UTC. A journal that cannot be read counts as
+// used up.
+func (s Standing) usedToday(journal *audit.Journal) int {
+	now := time.Now().UTC()
+	entries, _, err := journal.Read(now.Truncate(24 * time.Hour))
+	if err != nil {
+		return s.MaxPerDay
+	}
+	used := 0
+	for _, e := range entries {
+		if e.Way == standingApproval && slices.Contains(s.Operations, e.Operation) {
+			for _, t := range e.Targets {
+				if matches(s.Names, op.Resource{Name: t.Name}) {
+					used++
+				}
+			}
+		}
+	}
+	return used
 }

@@ -21,6 +21,13 @@ type Fact struct {
 	Value string `json:"value"`
 }
 
+// Wants is a database as it is wished for; empty fields are not part of the wish.
+type Wants struct {
+	Memory, Region, Type string
+	New                  bool
+	Instances            int // how many there are already, for a new one
+}
+
 // Skip is a resource that was named and is left alone.
 type Skip struct {
 	Resource
@@ -38,6 +45,8 @@ type Plan struct {
 	Bulk bool
 	// Skipped are resources that were named and are left alone, each for its reason.
 	Skipped []Skip
+	// Wants is what a database would be made into, where that is part of the plan: policies set limits to it.
+	Wants *Wants
 	// Rename is the name that the target gets, where that is part of the plan: policies go by names.
 	Rename string
 	// Headline is one sentence in the imperative, such as `Pause the database "prod".`
