@@ -16,11 +16,7 @@ type deleteInstanceIn struct {
 }
 
 func (f *Fleet) planDelete(ctx context.Context, in deleteInstanceIn) (op.Plan, error) {
-	aura, err := f.client(ctx)
-	if err != nil {
-		return op.Plan{}, err
-	}
-	t, err := f.look(ctx, aura, in.Instance, exactly)
+	aura, t, err := f.aim(ctx, in.Instance)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -73,14 +69,10 @@ type overwriteInstanceIn struct {
 }
 
 func (f *Fleet) planOverwrite(ctx context.Context, in overwriteInstanceIn) (op.Plan, error) {
-	aura, err := f.client(ctx)
-	if err != nil {
-		return op.Plan{}, err
-	}
 	if in.SourceInstance == "" {
 		return op.Plan{}, &op.Error{What: "`source_instance` is missing", Next: "call again with it; to put a database back to one of its own snapshots use restore_snapshot", Unchanged: true}
 	}
-	t, err := f.look(ctx, aura, in.Instance, exactly)
+	aura, t, err := f.aim(ctx, in.Instance)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -197,11 +189,7 @@ type restoreSnapshotIn struct {
 }
 
 func (f *Fleet) planRestore(ctx context.Context, in restoreSnapshotIn) (op.Plan, error) {
-	aura, err := f.client(ctx)
-	if err != nil {
-		return op.Plan{}, err
-	}
-	t, err := f.look(ctx, aura, in.Instance, exactly)
+	aura, t, err := f.aim(ctx, in.Instance)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -304,11 +292,7 @@ type upgradeInstanceIn struct {
 }
 
 func (f *Fleet) planUpgrade(ctx context.Context, in upgradeInstanceIn) (op.Plan, error) {
-	aura, err := f.client(ctx)
-	if err != nil {
-		return op.Plan{}, err
-	}
-	t, err := f.look(ctx, aura, in.Instance, exactly)
+	_, t, err := f.aim(ctx, in.Instance)
 	if err != nil {
 		return op.Plan{}, err
 	}

@@ -41,6 +41,16 @@ func confirm(n named, shared bool) string {
 	return n.name
 }
 
+// aim finds the one database that a change is about, by ID or exact name, and reads it anew.
+func (f *Fleet) aim(ctx context.Context, given string) (*auraclient.Client, target, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return nil, target{}, err
+	}
+	t, err := f.look(ctx, aura, given, exactly)
+	return aura, t, err
+}
+
 // targets reads what is named. bulk tells whether a list was given, be it of one.
 func (f *Fleet) targets(ctx context.Context, aura *auraclient.Client, in targetsIn) (found []target, bulk bool, err error) {
 	if (in.Instance == "") == (len(in.Instances) == 0) {

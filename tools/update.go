@@ -34,11 +34,7 @@ type change struct {
 func (c change) String() string { return fmt.Sprintf("%s from %s to %s", c.field, c.from, c.to) }
 
 func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, error) {
-	aura, err := f.client(ctx)
-	if err != nil {
-		return op.Plan{}, err
-	}
-	t, err := f.look(ctx, aura, in.Instance, exactly)
+	aura, t, err := f.aim(ctx, in.Instance)
 	if err != nil {
 		return op.Plan{}, err
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -48,9 +49,7 @@ func TestWhatATypeCannotDoIsRefusedBeforehand(t *testing.T) {
 							aurasim.InstanceState{ID: "cccccc02", Name: "tiny", TenantID: developmentID, Type: "professional-db", Memory: "1GB"})
 					})
 					arguments := map[string]any{"instance": "subject"}
-					for name, value := range rule.arguments {
-						arguments[name] = value
-					}
+					maps.Copy(arguments, rule.arguments)
 					asked := types("subject")
 					if !r.catalog[rule.tool].Spec.Effects.Has(op.Destructive) { // only what destroys asks for the name
 						asked = types("yes")
@@ -99,9 +98,7 @@ func TestAStatusThatDoesNotAllowIt(t *testing.T) {
 						typed = "prod"
 					}
 					arguments := map[string]any{"instance": "prod"}
-					for name, value := range change.arguments {
-						arguments[name] = value
-					}
+					maps.Copy(arguments, change.arguments)
 					text, failed := r.call(r.connect(modern, types(typed)), tool, arguments)
 					allowed := slices.Contains(change.allowed, status)
 					if allowed == failed {

@@ -201,7 +201,7 @@ func TestSettingsCountFromTheMomentTheyAreSaved(t *testing.T) {
 func TestABrokenPolicyStopsWhatChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(o *rigOptions) { o.policyErr = fmt.Errorf("config.toml:3: there is no setting \"read_onyl\"") })
+		r := newRig(t, func(o *rigOptions) { o.policyErr = fmt.Errorf("config.toml:3: there is no setting \"raed_only\"") })
 		c := r.connect(modern, types("yes"))
 		r.refuses(c, "pause_instance", map[string]any{"instance": "prod"}, "config.toml:3", "reading goes on", "Nothing was changed.")
 		r.refuses(c, "create_snapshot", map[string]any{"instance": "prod"}, "config.toml:3")

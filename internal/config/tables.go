@@ -50,8 +50,7 @@ func parseTables(name, content string, raw map[string]any) (t Tables, problems [
 			if at, ok := errors.AsType[toml.ParseError](err); ok {
 				return t, []error{fmt.Errorf("%s:%d: %s", name, at.Position.Line, at.Message)}
 			}
-			problem("%v", err)
-			continue
+			return t, []error{fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "toml: "))} // it names the line itself
 		}
 		for _, unknown := range decoded.Undecoded() {
 			if len(unknown) > 1 && unknown[0] == key {

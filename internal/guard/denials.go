@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,11 +22,11 @@ type denials struct {
 
 // subject is what a denial is about: the operation and its targets, whatever else the arguments say.
 func subject(r op.Request, plan op.Plan) string {
-	about := r.Operation.Spec.Name
+	about := []string{r.Operation.Spec.Name}
 	for _, t := range plan.Targets {
-		about += " " + t.ID
+		about = append(about, t.ID)
 	}
-	return about
+	return strings.Join(about, " ")
 }
 
 func newDenials() *denials { return &denials{times: map[string][]time.Time{}} }

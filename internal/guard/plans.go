@@ -93,7 +93,7 @@ var errStateInvalid = errors.New("not a state of this server")
 
 // take opens a reference and removes its plan: whatever the answer that comes with it, the plan is used up.
 func (p *plans) take(reference string) (*pending, error) {
-	raw, err := base64.RawURLEncoding.DecodeString(reference)
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(reference)
 	if err != nil {
 		return nil, errStateInvalid
 	}

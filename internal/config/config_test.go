@@ -1,0 +1,144 @@
+package config_test
+
+import (
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aura-mcp/internal/config"
+)
+
+// sources are settings as a test gives them: the config file, the environment, flags.
+func sources(file string, env []string, flags map[string]string) config.Sources {
+	return config.Sources{
+		Flags: flags, Environ: env, Dir: "/home/somebody/.config",
+		ReadFile: func(name string) ([]byte, error) {
+			if file == "" || filepath.ToSlash(name) != "/home/somebody/.config/aura-mcp/config.toml" {
+				return nil, fs.ErrNotExist
+			}
+			return []byte(file), nil
+		},
+	}
+}
+
+func TestMistakesInSettingsAreNamed(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name, file string
+		env        []string
+		flags      map[string]string
+		want       []string
+	}{
+		{"a misspelt key", "\n\nread_onyl = true\n", nil, nil, []string{"config.toml:3", `"read_onyl"`, "did you mean read_only?"}},
+		{"a key like no other", "zzz = 1\n", nil, nil, []string{"config.toml:1", "known:", "read_only"}},
+		{"quotes around a truth value", `read_only = "true"`, nil, nil, []string{"config.toml:1", "true or false, without quotes"}},
+		{"a number for text", "base_url = 5", nil, nil, []string{"text in quotes"}},
+		{"text for a list", `protected = "prod"`, nil, nil, []string{`a list of texts, such as ["prod*"]`}},
+		{"a list with a number", `protected = ["a", 5]`, nil, nil, []string{"a list of texts"}},
+		{"broken TOML", "read_only = \n", nil, nil, []string{"config.toml:1"}},
+		{"a value that is not allowed", `secret_sink = "desk"`, nil, nil, []string{"secret_sink", `"desk"`, "file, keyring, reveal"}},
+		{"a pattern for everything", `protected = ["*"]`, nil, nil, []string{"protected", `"*"`}},
+		{"a size that is none", `max_memory = "lots"`, nil, nil, []string{"max_memory", "64GB"}},
+		{"an unknown toolset", `toolsets = ["instance"]`, nil, nil, []string{"toolsets", `"instance"`, "instances"}},
+		{"several mistakes at once", "a = 1\nb = 2\n", nil, nil, []string{`"a"`, `"b"`}},
+		{"half of the credentials", `client_id = "x"`, nil, nil, []string{"config.toml:1", "client secret"}},
+		{"halves from two places", `client_id = "x"`, []string{"AURA_CLIENT_SECRET=y"}, nil, []string{"environment AURA_CLIENT_SECRET", "client ID"}},
+		{"two spellings", "", []string{"AURA_CLIENT_ID=a", "NEO4J_AURA_CLIENT_ID=b", "AURA_CLIENT_SECRET=c"}, nil, []string{"AURA_CLIENT_ID", "NEO4J_AURA_CLIENT_ID", "different values"}},
+		{"a misspelt variable", "", []string{"AURA_MCP_READ_ONYL=true"}, nil, []string{"AURA_MCP_READ_ONYL", "did you mean AURA_MCP_READ_ONLY?"}},
+		{"stored credentials to another address", "client_id = \"x\"\nclient_secret = \"y\"\n", []string{"AURA_BASE_URL=https://evil.example"}, nil, []string{"environment AURA_BASE_URL", "another address"}},
+		{"by a flag as well", "client_id = \"x\"\nclient_secret = \"y\"\n", nil, map[string]string{"auth_url": "https://evil.example/t"}, []string{"--auth-url", "another address"}},
+		{"an address that is none", "", nil, map[string]string{"base_url": "api.neo4j.io"}, []string{"--base-url", "api.neo4j.io"}},
+		{"a standing approval without a name", "[[preapproved]]\noperations = [\"pause_instance\"]\nmax_per_day = 1\n", nil, nil, []string{"config.toml:1", "preapproved", "names"}},
+		{"a standing approval for everything", "[[preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"*\"]\nmax_per_day = 1\n", nil, nil, []string{"pattern *"}},
+		{"a standing approval without a limit", "[[preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"ci-*\"]\n", nil, nil, []string{"max_per_day"}},
+		{"a misspelt key of a table", "[[preapproved]]\noperation = [\"pause_instance\"]\n", nil, nil, []string{"preapproved", `"operation"`}},
+		{"a bound of the wrong kind", "[health.cpu]\nwarning = \"high\"\n", nil, nil, []string{"config.toml: line 2", "health.cpu.warning"}},
+		{"an unknown bound", "[health.cpu]\nwarn = 0.5\n", nil, nil, []string{"health", `"cpu.warn"`}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Load(sources(tt.file, tt.env, tt.flags))
+			if err == nil {
+				t.Fatal("it was taken")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(filepath.ToSlash(err.Error()), want) {
+					t.Errorf("it does not say %q: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestWhichLayerWins(t *testing.T) {
+	t.Parallel()
+	file := "client_id = \"stored\"\nclient_secret = \"s\"\nlog_level = \"error\"\nrequests_per_minute = 25\n"
+	c, err := config.Load(sources(file, []string{"AURA_MCP_LOG_LEVEL=warn", "AURA_CLIENT_ID=env", "AURA_CLIENT_SECRET=e", "AURA_MCP_TOOLSETS=instances, keys"}, map[string]string{"log_level": "debug"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.ClientID != "env" || c.ClientSecret.Reveal() != "e" || c.LogLevel.String() != "DEBUG" || c.RequestsPerMinute != 25 || c.Origins["log_level"] != "--log-level" {
+		t.Errorf("%+v", c)
+	}
+	if diff := cmp.Diff([]string{"instances", "keys"}, c.Toolsets); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestStoredPolicyIsOnlyTightened(t *testing.T) {
+	t.Parallel()
+	file := `read_only = true
+protected = ["prod*"]
+locked = ["vault"]
+toolsets = ["instances", "snapshots"]
+max_memory = "16GB"
+max_instances = 5
+allowed_regions = ["europe-west1"]
+safety_snapshots = true
+secret_sink = "file"
+`
+	loose := []string{
+		"AURA_MCP_READ_ONLY=false", "AURA_MCP_PROTECTED=ci-*", "AURA_MCP_LOCKED=x", "AURA_MCP_TOOLSETS=all", "AURA_MCP_MAX_MEMORY=512GB",
+		"AURA_MCP_MAX_INSTANCES=99", "AURA_MCP_ALLOWED_REGIONS=us-east-1", "AURA_MCP_SAFETY_SNAPSHOTS=false", "AURA_MCP_SECRET_SINK=reveal",
+		"AURA_CLIENT_ID=own", "AURA_CLIENT_SECRET=own",
+	}
+	c, err := config.Load(sources(file, loose, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.ReadOnly || !c.SafetySnapshots || c.SecretSink != "file" || c.MaxMemory != "16GB" || c.MaxInstances != 5 {
+		t.Errorf("loosened: %+v", c)
+	}
+	for name, lists := range map[string][2][]string{
+		"protected": {c.Protected, {"ci-*", "prod*"}}, "locked": {c.Locked, {"x", "vault"}},
+		"toolsets": {c.Toolsets, {"instances", "snapshots"}}, "regions": {c.AllowedRegions, {"europe-west1"}},
+	} {
+		if diff := cmp.Diff(lists[1], lists[0]); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if len(c.Notices) < 4 {
+		t.Errorf("the person is not told what has no effect: %v", c.Notices)
+	}
+	tight, err := config.Load(sources("max_memory = \"64GB\"\n", []string{"AURA_MCP_MAX_MEMORY=8GB", "AURA_MCP_READ_ONLY=true"}, nil))
+	if err != nil || tight.MaxMemory != "8GB" || !tight.ReadOnly {
+		t.Errorf("not tightened: %+v, %v", tight, err)
+	}
+}
+
+// FuzzConfigFile: whatever stands in the file, it is read or refused, and never taken half.
+func FuzzConfigFile(f *testing.F) {
+	f.Add("read_only = true\nprotected = [\"prod*\"]\n[[preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"a*\"]\nmax_per_day = 1\n[health.cpu]\nwarning = 0.8\n")
+	f.Add("[profiles.work]\nread_only = true\n")
+	f.Add("read_only = \"yes\"")
+	f.Fuzz(func(t *testing.T, file string) {
+		c, err := config.Load(sources(file, nil, nil))
+		if err == nil && strings.Contains(file, "read_only = true\n") && strings.HasPrefix(file, "read_only") && !c.ReadOnly {
+			t.Errorf("read_only was ignored in %q", file)
+		}
+	})
+}

@@ -1,0 +1,121 @@
+package guard
+
+import (
+	"context"
+	"encoding/base64"
+	"testing"
+
+	"aura-mcp/internal/op"
+)
+
+type thing struct {
+	Thing string `json:"thing"`
+}
+
+// request is a prepared request of an operation that destroys.
+func request(tb testing.TB, name, thingName string) (op.Request, op.Plan) {
+	tb.Helper()
+	plan := op.Plan{Effects: op.Destructive, Confirm: thingName, Targets: []op.Resource{{ID: thingName}}}
+	o := op.Acts(op.Spec{Name: name, Title: "t", Description: "d", Toolset: "t", Effects: op.Destructive},
+		func(context.Context, thing) (op.Plan, error) { return plan, nil },
+		func(context.Context, op.Call, thing, op.Plan) (thing, error) { return thing{}, nil })
+	r, err := o.Prepare(map[string]any{"thing": thingName})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r, plan
+}
+
+// FuzzSealedState changes a valid state in every way the fuzzer finds: only the untouched one is ever accepted, and that once.
+func FuzzSealedState(f *testing.F) {
+	p, err := newPlans()
+	if err != nil {
+		f.Fatal(err)
+	}
+	r, plan := request(f, "destroy_thing", "precious")
+	f.Add(-1, byte(0), 0, []byte(nil))
+	f.Add(3, byte(1), 0, []byte(nil))
+	f.Add(-1, byte(0), 5, []byte("abc"))
+	f.Add(-1, byte(0), 10000, []byte("bm90IGEgc3RhdGU"))
+	f.Fuzz(func(t *testing.T, at int, flip byte, cut int, instead []byte) {
+		state, err := p.add(r, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mutated := mutate(state, at, flip, cut, instead)
+		taken, err := p.take(mutated)
+		if mutated == state {
+			if err != nil || taken == nil || !taken.fits(r) {
+				t.Fatalf("the untouched state was refused: %v", err)
+			}
+			if again, err := p.take(state); err == nil || again != nil {
+				t.Fatal("a state was accepted twice")
+			}
+			return
+		}
+		if err == nil || taken != nil {
+			t.Fatalf("accepted %q, made from %q", mutated, state)
+		}
+	})
+}
+
+// mutate turns bits of one byte of the sealed box, cuts it, and appends something, in its own encoding or beside it.
+func mutate(state string, at int, flip byte, cut int, instead []byte) string {
+	box, err := base64.RawURLEncoding.DecodeString(state)
+	if err != nil {
+		return state
+	}
+	if at >= 0 && len(box) > 0 {
+		box[at%len(box)] ^= flip
+	}
+	if cut > 0 {
+		box = box[:max(0, len(box)-cut)]
+	}
+	return base64.RawURLEncoding.EncodeToString(append(box, instead...))
+}
+
+func TestPlansAreBounded(t *testing.T) {
+	t.Parallel()
+	p, err := newPlans()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, plan := request(t, "destroy_thing", "precious")
+	first, err := p.add(r, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range maxPlans {
+		if _, err := p.add(r, plan); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(p.waiting) > maxPlans || len(p.order) > maxPlans {
+		t.Errorf("%d plans wait, %d in order", len(p.waiting), len(p.order))
+	}
+	if _, err := p.take(first); err == nil {
+		t.Error("the oldest plan has not given way")
+	}
+}
+
+func TestAStateIsBoundToItsRequest(t *testing.T) {
+	t.Parallel()
+	p, err := newPlans()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, plan := request(t, "destroy_thing", "precious")
+	other, _ := request(t, "destroy_thing", "another")
+	elsewhere, _ := request(t, "destroy_that", "precious")
+	state, err := p.add(r, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken, err := p.take(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !taken.fits(r) || taken.fits(other) || taken.fits(elsewhere) {
+		t.Errorf("fits its own %v, other arguments %v, another operation %v", taken.fits(r), taken.fits(other), taken.fits(elsewhere))
+	}
+}
