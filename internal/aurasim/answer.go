@@ -1,6 +1,7 @@
 package aurasim
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -30,6 +31,15 @@ func answerTo(err error) answer {
 		return p.answer()
 	}
 	return gateway(http.StatusInternalServerError, err.Error()).answer()
+}
+
+// padding is what makes the body huge, compressed if the body is: of two streams in a row both are read.
+func (a answer) padding() []byte {
+	blanks := bytes.Repeat([]byte(" "), hugePadding)
+	if a.header.Get("Content-Encoding") == "gzip" {
+		return gzipped(blanks)
+	}
+	return blanks
 }
 
 // headers is the complete header of the answer.

@@ -32,6 +32,7 @@ type plan struct {
 	secondaries bool
 	customerKey bool
 	metrics     bool
+	cluster     bool // three primaries
 	graphCounts bool // graph_nodes and graph_relationships are shown
 	onlyLatest  bool // a new snapshot replaces the one before
 	schedule    schedule
@@ -60,13 +61,13 @@ func plans() []plan {
 		{
 			name: typeBusinessCritical, pace: 1,
 			storage: true, pausable: true, resizable: true, overwrite: true,
-			vector: true, cdc: true, metrics: true,
+			vector: true, cdc: true, metrics: true, cluster: true,
 			schedule: schedule{every: time.Hour, keep: 30 * day},
 		},
 		{
 			name: typeEnterprise, pace: 1.5,
 			storage: true, pausable: true, resizable: true, overwrite: true,
-			vector: true, cdc: true, secondaries: true, customerKey: true, metrics: true,
+			vector: true, cdc: true, secondaries: true, customerKey: true, metrics: true, cluster: true,
 			schedule: schedule{every: time.Hour, keep: 60 * day},
 		},
 		{

@@ -1,6 +1,7 @@
 package aurasim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,6 +56,18 @@ func (k *Console) SetStatus(id, status string) error {
 			return fmt.Errorf("%q is not a status; allowed: %s", status, listed(statusNames()))
 		}
 		k.s.store.show(in, status, now)
+		return nil
+	})
+}
+
+// SetScenario lets an instance fare in one of the [Scenarios] from now on, "" being the usual one. What its counters have
+// counted so far stays, except with "restarted": then they begin anew, a minute ago.
+func (k *Console) SetScenario(id, scenario string) error {
+	return k.with(id, func(in *instance, now time.Time) error {
+		if wrong := scenarioComplaint(cmp.Or(scenario, scenarioHealthy), planOf(in.Type)); wrong != "" {
+			return fmt.Errorf("scenario %q %s", scenario, wrong)
+		}
+		in.enter(scenario, now)
 		return nil
 	})
 }

@@ -138,6 +138,7 @@ func (s *Server) newInstance(c *call, state InstanceState, g graph) *instance {
 	state.Status, state.StatusSince, state.CreatedAt = statusCreating, c.now, c.now
 	in := &instance{InstanceState: state, scheduled: c.now, born: c.now}
 	in.load(g)
+	in.undergo(scenarioHealthy, c.now)
 	s.store.add(in)
 	return in
 }

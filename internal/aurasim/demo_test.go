@@ -2,6 +2,7 @@ package aurasim_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,6 +96,41 @@ func TestDemoFleetHasKeysAndSessions(t *testing.T) {
 			statuses[row["status"].(string)]++
 		}
 		if diff := cmp.Diff(map[string]int{"ready": 1, "pending": 1, "Ready": 1, "Expired": 1}, statuses); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestDemoFleetHasSomethingToFind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, newSim(t, aurasim.Options{State: aurasim.DemoState(time.Now()), Speed: 20}))
+		addresses, before := map[string]string{}, map[string]exposition{}
+		for _, row := range c.must(200, "GET", "/instances").list() {
+			in := c.must(200, "GET", "/instances/"+row["id"].(string)).data()
+			if address, _ := in["metrics_integration_url"].(string); address != "" {
+				name := in["name"].(string)
+				addresses[name] = strings.TrimPrefix(address, auraMetrics)
+				before[name] = c.scrape(addresses[name]).mustExposition()
+			}
+		}
+		advance(40 * time.Second)
+		got := map[string]map[string]string{}
+		for name, address := range addresses {
+			after := c.scrape(address).mustExposition()
+			got[name] = alarms(t, before[name], after)
+			if zones := len(after["neo4j_cluster_raft_is_leader"].samples); (zones == 3) != (name == "customer-360") {
+				t.Errorf("%s: %d zones", name, zones)
+			}
+			if used := after.most("neo4j_database_transaction_active_read") > 0; used != (name != "fraud-analytics") {
+				t.Errorf("%s: used %v", name, used)
+			}
+		}
+		want := map[string]map[string]string{
+			"prod-orders": {}, "customer-360": {}, "fraud-analytics": {},
+			"recommendations-v2": {"cpu": "warning"}, "staging-orders": {"heap": "critical", "gc": "critical"},
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"aura-mcp/internal/aurasim"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestEveryEndpointAnswers(t *testing.T) {
@@ -51,6 +53,23 @@ func TestTheREADMEListsTheEndpoints(t *testing.T) {
 	got, _, found := strings.Cut(rest, "<!-- /endpoints -->")
 	if !found || got != want.String() {
 		t.Errorf("between the markers of README.md should be:\n%s", want.String())
+	}
+}
+
+func TestTheREADMEListsTheScenarios(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "<!-- scenarios -->")
+	table, _, _ := strings.Cut(rest, "<!-- /scenarios -->")
+	var got []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| [^|]+ \\|$").FindAllStringSubmatch(table, -1) {
+		got = append(got, row[1])
+	}
+	if diff := cmp.Diff(aurasim.Scenarios(), got); diff != "" {
+		t.Error(diff)
 	}
 }
 

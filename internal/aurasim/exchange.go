@@ -2,6 +2,7 @@ package aurasim
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"maps"
@@ -31,13 +32,14 @@ type exchange struct {
 	err error // the request's context ended, or its body could not be read
 }
 
-func (s *Server) exchange(r *http.Request) exchange {
+// exchange is for a request that has come to a place, scheme and host; "" is nowhere in particular.
+func (s *Server) exchange(r *http.Request, place string) exchange {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody+1))
 	if err != nil {
 		return exchange{err: err}
 	}
 	fault, entry := s.receive(r, body)
-	out := s.suffer(r, body, fault, entry)
+	out := fault.suffer(r.Context(), func() answer { return s.carryOut(r, place, body, entry) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if out.err == nil && out.cut == whole {
@@ -53,10 +55,10 @@ func (s *Server) receive(r *http.Request, body []byte) (Fault, *Request) {
 	return s.faults.next(r.Method, r.URL.Path, now), s.log.add(r, body, now)
 }
 
-// suffer handles a request under a fault, the zero fault included.
-func (s *Server) suffer(r *http.Request, body []byte, f Fault, entry *Request) exchange {
+// suffer lets a request be carried out under a fault, the zero fault included.
+func (f Fault) suffer(ctx context.Context, carryOut func() answer) exchange {
 	if !f.After {
-		if err := f.wait(r.Context()); err != nil {
+		if err := f.wait(ctx); err != nil {
 			return exchange{err: err}
 		}
 	}
@@ -65,10 +67,10 @@ func (s *Server) suffer(r *http.Request, body []byte, f Fault, entry *Request) e
 	}
 	var out exchange
 	if f.carriesOut() {
-		out.answer = s.carryOut(r, body, entry)
+		out.answer = carryOut()
 	}
 	if f.After {
-		if err := f.wait(r.Context()); err != nil {
+		if err := f.wait(ctx); err != nil {
 			return exchange{err: err}
 		}
 	}
@@ -80,22 +82,34 @@ func (s *Server) suffer(r *http.Request, body []byte, f Fault, entry *Request) e
 	case f.Kind == CutInBody:
 		out.cut = cutWithin
 	case f.Kind == HugeBody:
-		out.body = append(bytes.Repeat([]byte(" "), hugePadding), out.body...) // in front, where no decoder can skip it
+		out.body = append(out.padding(), out.body...) // in front, where no decoder can skip it
 	}
 	return out
 }
 
-func (s *Server) carryOut(r *http.Request, body []byte, entry *Request) answer {
+func (s *Server) carryOut(r *http.Request, place string, body []byte, entry *Request) answer {
 	if len(body) > maxBody {
 		return gateway(http.StatusRequestEntityTooLarge, "Request Entity Too Large").answer()
 	}
-	return s.handle(r, body, entry)
+	return s.handle(r, place, body, entry)
+}
+
+// placeOf is where the client has reached us, as it says itself.
+func placeOf(r *http.Request) string {
+	switch {
+	case r.Host == "":
+		return ""
+	case r.TLS != nil:
+		return "https://" + r.Host
+	default:
+		return "http://" + r.Host
+	}
 }
 
 // ServeHTTP answers one request. Cut connections need a ResponseWriter that can be hijacked, as those of
 // [Server.Listen] can; any other gets 502 with no body instead.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	out := s.exchange(r)
+	out := s.exchange(r, placeOf(r))
 	switch {
 	case out.err != nil || out.cut == cutBefore || out.cut == cutAfter:
 		hangUp(w, nil)

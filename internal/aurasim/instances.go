@@ -1,7 +1,6 @@
 package aurasim
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -32,7 +31,7 @@ func (s *Server) getInstance(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return data(http.StatusOK, s.wireInstance(in, c.now)), nil
+	return data(http.StatusOK, s.wireInstance(in, c)), nil
 }
 
 func (s *Server) deleteInstance(c *call) (answer, error) {
@@ -46,7 +45,7 @@ func (s *Server) deleteInstance(c *call) (answer, error) {
 	if err := s.store.begin(in, opDelete, c.now, nil); err != nil {
 		return answer{}, err
 	}
-	return s.accepted(in, c.now), nil
+	return s.accepted(in, c), nil
 }
 
 // target is the instance that the path names.
@@ -82,24 +81,24 @@ func (s *Server) hidden(in *instance, now time.Time) bool {
 }
 
 // accepted is the 202 to an operation just begun.
-func (s *Server) accepted(in *instance, now time.Time) answer {
-	out := s.wireInstance(in, now)
+func (s *Server) accepted(in *instance, c *call) answer {
+	out := s.wireInstance(in, c)
 	if s.quirks.LateStatus && in.op != nil {
 		out.Status = in.op.before
 	}
 	return data(http.StatusAccepted, out)
 }
 
-func (s *Server) wireInstance(in *instance, now time.Time) wireInstance {
+func (s *Server) wireInstance(in *instance, c *call) wireInstance {
 	p := planOf(in.Type)
 	out := wireInstance{
-		ID: in.ID, Name: in.Name, Status: in.status(now), TenantID: in.TenantID, CloudProvider: in.CloudProvider,
+		ID: in.ID, Name: in.Name, Status: in.status(c.now), TenantID: in.TenantID, CloudProvider: in.CloudProvider,
 		ConnectionURL: new(in.connectionURL()), Region: in.Region, Type: in.Type,
 		Memory: new(in.Memory), Storage: in.Storage, CreatedAt: stamp(in.CreatedAt),
 		CustomerManagedKeyID: in.CustomerManagedKeyID, CDCEnrichmentMode: in.CDCEnrichmentMode,
 	}
 	if p.metrics {
-		out.MetricsURL = fmt.Sprintf("%s/api/v1/%s/%s/metrics", s.metricsURL, in.TenantID, in.ID)
+		out.MetricsURL = c.instanceMetricsURL(in)
 	}
 	if p.graphCounts {
 		out.GraphNodes, out.GraphRelationships = s.quirks.graphCount(in.GraphNodes), s.quirks.graphCount(in.GraphRelationships)

@@ -222,6 +222,9 @@ func (s *store) change(in *instance, at time.Time) {
 	if done.finish != nil {
 		done.finish(in)
 	}
+	if in.Status == statusRunning { // every operation that takes time ends with a start of the database
+		in.up = at
+	}
 	if in.Status == statusGone {
 		s.remove(in)
 	}

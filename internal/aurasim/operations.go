@@ -13,7 +13,7 @@ func (s *Server) pauseInstance(c *call) (answer, error) {
 	if err := s.pause(in, c); err != nil {
 		return answer{}, err
 	}
-	return s.accepted(in, c.now), nil
+	return s.accepted(in, c), nil
 }
 
 // pause leaves a snapshot behind: Aura takes a backup first.
@@ -33,7 +33,7 @@ func (s *Server) resumeInstance(c *call) (answer, error) {
 	if err := s.store.begin(in, opResume, c.now, nil); err != nil {
 		return answer{}, err
 	}
-	return s.accepted(in, c.now), nil
+	return s.accepted(in, c), nil
 }
 
 func (s *Server) pausable(c *call) (*instance, error) {
@@ -86,7 +86,7 @@ func (s *Server) overwriteInstance(c *call) (answer, error) {
 	if err := s.store.begin(in, opOverwrite, c.now, func(in *instance) { in.load(contents) }); err != nil {
 		return answer{}, err
 	}
-	return s.accepted(in, c.now), nil
+	return s.accepted(in, c), nil
 }
 
 // contents is what a clone or an overwrite copies: a snapshot of the source, or the source itself, of which Aura then
@@ -138,7 +138,7 @@ func (s *Server) upgradeInstance(c *call) (answer, error) {
 	}
 	in.Type, in.GraphAnalyticsPlugin = after.Type, false // the plugin does not survive an upgrade
 	in.InstanceState = withDefaults(in.InstanceState)
-	return data(http.StatusOK, s.wireInstance(in, c.now)), nil
+	return data(http.StatusOK, s.wireInstance(in, c)), nil
 }
 
 func (s *Server) estimateSize(c *call) (answer, error) {

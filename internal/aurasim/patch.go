@@ -33,7 +33,7 @@ func (s *Server) patchInstance(c *call) (answer, error) {
 			return answer{}, err
 		}
 		in.Name = *want.name
-		return data(http.StatusOK, s.wireInstance(in, c.now)), nil
+		return data(http.StatusOK, s.wireInstance(in, c)), nil
 	}
 	if err := s.update(in, want, c.now); err != nil {
 		return answer{}, err
@@ -41,7 +41,7 @@ func (s *Server) patchInstance(c *call) (answer, error) {
 	if s.quirks.EmptyPatchBody {
 		return answer{status: http.StatusAccepted}, nil
 	}
-	return s.accepted(in, c.now), nil
+	return s.accepted(in, c), nil
 }
 
 func readChange(c *call) (change, error) {

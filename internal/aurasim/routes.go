@@ -1,6 +1,7 @@
 package aurasim
 
 import (
+	"cmp"
 	"maps"
 	"mime"
 	"net/http"
@@ -85,19 +86,21 @@ type call struct {
 	params map[string]string
 	query  url.Values
 	body   []byte
+
+	metricsURL string // scheme and host of the metrics addresses in the answer
 }
 
-// handle is everything behind the faults: token endpoint, gateway, API.
-func (s *Server) handle(r *http.Request, body []byte, entry *Request) answer {
+// handle is everything behind the faults: token endpoint, metrics, gateway, API.
+func (s *Server) handle(r *http.Request, place string, body []byte, entry *Request) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	s.store.settle(now)
-	out, err := s.dispatch(r, body, entry, now)
+	out, err := s.dispatch(r, place, body, entry, now)
 	if err != nil {
 		out = answerTo(err)
 	}
-	if s.quirks.APIExpires && r.URL.Path != tokenPath {
+	if s.quirks.APIExpires && r.URL.Path != tokenPath && !strings.HasPrefix(r.URL.Path, metricsPrefix) {
 		out.header = maps.Clone(out.header)
 		if out.header == nil {
 			out.header = http.Header{}
@@ -112,13 +115,16 @@ func expiryNotice(now time.Time) string {
 	return now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 90).Format(time.RFC1123)
 }
 
-func (s *Server) dispatch(r *http.Request, body []byte, entry *Request, now time.Time) (answer, error) {
+func (s *Server) dispatch(r *http.Request, place string, body []byte, entry *Request, now time.Time) (answer, error) {
 	if r.URL.Path == tokenPath {
 		entry.ClientID = claimant(r)
 		if r.Method != http.MethodPost {
 			return answer{}, wrongMethod("POST")
 		}
 		return s.auth.issue(r, body, now)
+	}
+	if strings.HasPrefix(r.URL.Path, metricsPrefix) {
+		return s.metrics(r, entry, now)
 	}
 	if !strings.HasPrefix(r.URL.Path, "/v1/") {
 		return answer{}, gateway(http.StatusNotFound, "Not Found")
@@ -138,7 +144,10 @@ func (s *Server) dispatch(r *http.Request, body []byte, entry *Request, now time
 	if err := checkContentType(r); err != nil {
 		return answer{}, err
 	}
-	return found.handler(s, &call{now: now, who: who, params: params, query: r.URL.Query(), body: body})
+	return found.handler(s, &call{
+		now: now, who: who, params: params, query: r.URL.Query(), body: body,
+		metricsURL: cmp.Or(s.metricsURL, place, metricsHost),
+	})
 }
 
 func (s *Server) find(r *http.Request) (route, map[string]string, error) {

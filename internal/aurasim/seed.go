@@ -27,7 +27,8 @@ func demoCredentials() []Credential {
 }
 
 // DemoState is the fleet of an online retailer: what somebody who tries the simulator finds there. It is the same
-// every time, with ages counted back from now.
+// every time, with ages counted back from now. Production is busy and well, but for the CPU of recommendations-v2;
+// staging-orders is about to run out of heap.
 func DemoState(now time.Time) State {
 	now = now.UTC().Truncate(time.Second)
 	return State{
@@ -63,15 +64,15 @@ func demoInstances(now time.Time) []InstanceState {
 		{
 			ID: demoOrders, Name: "prod-orders", TenantID: demoProduction, Type: typeBusinessCritical,
 			CloudProvider: "gcp", Region: "europe-west1", Memory: "16GB", Storage: "32GB",
-			CreatedAt: ago(431, 5), StatusSince: ago(63, 2), CDCEnrichmentMode: "FULL",
+			CreatedAt: ago(431, 5), StatusSince: ago(63, 2), CDCEnrichmentMode: "FULL", Scenario: "busy",
 			GraphNodes: 18_402_377, GraphRelationships: 61_930_442,
 		},
 		{
 			ID: demoCustomer360, Name: "customer-360", TenantID: demoProduction, Type: typeEnterprise,
 			CloudProvider: "aws", Region: "eu-central-1", Memory: "64GB", Storage: "256GB",
 			CreatedAt: ago(702, 11), StatusSince: ago(120, 7), CDCEnrichmentMode: "DIFF", SecondariesCount: 2,
-			CustomerManagedKeyID: demoKey,
-			GraphNodes:           112_650_018, GraphRelationships: 540_377_901,
+			CustomerManagedKeyID: demoKey, ComprehensiveMetrics: true,
+			GraphNodes: 112_650_018, GraphRelationships: 540_377_901,
 		},
 		{
 			ID: demoRecommendations, Name: "recommendations", TenantID: demoProduction, Type: typeProfessional,
@@ -82,19 +83,19 @@ func demoInstances(now time.Time) []InstanceState {
 		{
 			ID: demoRecommendationsV2, Name: "recommendations-v2", TenantID: demoProduction, Type: typeBusinessCritical,
 			CloudProvider: "aws", Region: "us-east-1", Memory: "16GB", Storage: "32GB",
-			CreatedAt: ago(19, 8), StatusSince: ago(19, 8), VectorOptimized: true,
+			CreatedAt: ago(19, 8), StatusSince: ago(19, 8), VectorOptimized: true, Scenario: "warning",
 			GraphNodes: 6_455_873, GraphRelationships: 52_870_316,
 		},
 		{
 			ID: "9d40b8e1", Name: "fraud-analytics", TenantID: demoProduction, Type: typeEnterpriseDS,
 			CloudProvider: "azure", Region: "westeurope", Memory: "64GB", Storage: "128GB",
-			CreatedAt: ago(156, 9), StatusSince: ago(12, 4),
+			CreatedAt: ago(156, 9), StatusSince: ago(12, 4), Scenario: "idle",
 			GraphNodes: 29_811_400, GraphRelationships: 204_665_718,
 		},
 		{
 			ID: demoStagingOrders, Name: "staging-orders", TenantID: demoDevelopment, Type: typeBusinessCritical,
 			CloudProvider: "gcp", Region: "europe-west1", Memory: "16GB", Storage: "32GB",
-			CreatedAt: ago(402, 1), StatusSince: ago(6, 3), CDCEnrichmentMode: "OFF",
+			CreatedAt: ago(402, 1), StatusSince: ago(6, 3), CDCEnrichmentMode: "OFF", Scenario: "critical",
 			GraphNodes: 17_933_105, GraphRelationships: 60_218_776,
 		},
 		{

@@ -1,5 +1,5 @@
 // Package aurasim is a strict in-process simulator of the Neo4j Aura v1 management API: the token endpoint, tenants,
-// instances, snapshots, customer managed keys and Graph Analytics sessions. It is for tests of anything that talks to
+// instances, snapshots, customer managed keys, Graph Analytics sessions and the metrics of all this. It is for tests of anything that talks to
 // Aura, for the demo mode, and for running the API on loopback without an account.
 //
 // It computes every state from the clock when it is asked: there is nothing to shut down (except a [Listener]), and
@@ -31,20 +31,23 @@ type Options struct {
 
 	// Faults makes things go wrong again and again, in an order that depends on Seed only.
 	Faults Preset
-	// Seed also decides the IDs and passwords of what is created, so that a demo can be repeated exactly.
+	// Seed also decides the IDs and passwords of what is created, and how metrics swing, so that a demo can be
+	// repeated exactly.
 	Seed uint64
 
 	// NoScheduledSnapshots switches off the snapshots Aura takes by itself, for tests that count snapshots.
 	NoScheduledSnapshots bool
 
-	// MetricsURL is the scheme and host of the metrics addresses in answers; "" means Aura's own host.
+	// MetricsURL is the scheme and host of the metrics addresses in answers. "" means Aura's own host in answers of
+	// [Server.Transport], which serves that host too, and where the client has reached us in those over a socket.
 	MetricsURL string
 }
 
 // Server is the simulated Aura. It is safe for concurrent use.
 type Server struct {
 	quirks     Quirks
-	metricsURL string
+	seed       uint64
+	metricsURL string // "" if it was not set
 	routes     []route
 
 	mu     sync.Mutex // guards everything below
@@ -53,6 +56,8 @@ type Server struct {
 	rate   *window
 	log    *requestLog
 	faults *faults
+
+	scrapes map[string]scrape // by endpoint
 }
 
 // New builds a simulator; an error names the place in the state or the option that is wrong.
@@ -63,11 +68,9 @@ func New(o Options) (*Server, error) {
 	if o.Speed == 0 {
 		o.Speed = 1
 	}
-	if o.MetricsURL == "" {
-		o.MetricsURL = "https://customer-metrics-api.neo4j.io"
-	}
 	s := &Server{
 		quirks:     o.Quirks,
+		seed:       o.Seed,
 		metricsURL: o.MetricsURL,
 		routes:     routeTable(),
 		store:      newStore(o, time.Now()),
@@ -75,6 +78,7 @@ func New(o Options) (*Server, error) {
 		rate:       newWindow(o.rateLimit(), time.Minute),
 		log:        &requestLog{},
 		faults:     newFaults(o.Faults, o.Seed),
+		scrapes:    map[string]scrape{},
 	}
 	return s, nil
 }

@@ -71,7 +71,7 @@ func (s *Server) restoreSnapshot(c *call) (answer, error) {
 	if err := s.store.begin(in, opRestore, c.now, func(in *instance) { in.load(snap.graph) }); err != nil {
 		return answer{}, err
 	}
-	return s.accepted(in, c.now), nil
+	return s.accepted(in, c), nil
 }
 
 // completed is a snapshot that can be read from. What Aura says about an unfinished one is not established; busy is

@@ -37,6 +37,9 @@ type TenantState struct {
 
 	MaxInstances     int  `json:"max_instances,omitempty"` // 0: no limit
 	NoBillingDetails bool `json:"no_billing_details,omitempty"`
+
+	// ComprehensiveMetrics is the granularity of the tenant's own metrics endpoint: all its instances by zone and mode.
+	ComprehensiveMetrics bool `json:"comprehensive_metrics,omitempty"`
 }
 
 // InstanceConfiguration is one row of what a tenant may create.
@@ -78,6 +81,11 @@ type InstanceState struct {
 	VectorOptimized      bool   `json:"vector_optimized,omitempty"`
 	GraphAnalyticsPlugin bool   `json:"graph_analytics_plugin,omitempty"`
 	CustomerManagedKeyID string `json:"customer_managed_key_id,omitempty"`
+
+	// Scenario is how the instance fares as long as it runs, one of [Scenarios]; "" means healthy.
+	Scenario string `json:"scenario,omitempty"`
+	// ComprehensiveMetrics is the granularity of the instance's own metrics endpoint: by zone and mode.
+	ComprehensiveMetrics bool `json:"comprehensive_metrics,omitempty"`
 }
 
 // SnapshotState is a snapshot beyond those that Aura takes by itself.
@@ -127,11 +135,13 @@ type SessionState struct {
 	UserID    string    `json:"user_id,omitempty"`   // "" means the user behind the first credentials
 }
 
-// Credential is a client ID with its secret, and the tenants it may see; none means all.
+// Credential is a client ID with its secret, and the tenants it may see; none means all. NoMetrics is for one whose
+// user does not have the role for metrics.
 type Credential struct {
 	ClientID     string   `json:"client_id"`
 	ClientSecret string   `json:"client_secret"`
 	Tenants      []string `json:"tenants,omitempty"`
+	NoMetrics    bool     `json:"no_metrics,omitempty"`
 }
 
 func (c Credential) sees(tenantID string) bool {

@@ -126,6 +126,11 @@ func (c *checker) capabilities(at string, in InstanceState, p plan) {
 		c.must(gigabytes(in.Memory) >= vectorMemory, at+".vector_optimized", "needs at least %dGB memory", vectorMemory)
 	}
 	c.must(!in.GraphAnalyticsPlugin || p.plugin, at+".graph_analytics_plugin", "%s has no such plugin", in.Type)
+	if in.Scenario != "" {
+		wrong := scenarioComplaint(in.Scenario, p)
+		c.must(wrong == "", at+".scenario", "%q %s", in.Scenario, wrong)
+	}
+	c.must(!in.ComprehensiveMetrics || p.metrics, at+".comprehensive_metrics", "%s has no metrics", in.Type)
 	if in.CustomerManagedKeyID != "" {
 		c.must(p.customerKey, at+".customer_managed_key_id", "%s has no customer managed keys", in.Type)
 		k, known := c.keys[in.CustomerManagedKeyID]

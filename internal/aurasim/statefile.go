@@ -72,6 +72,7 @@ func (f stateFile) tenant(o *object) TenantState {
 	out := TenantState{
 		ID: o.requireText("id"), Name: o.requireText("name"),
 		MaxInstances: int(o.whole("max_instances")), NoBillingDetails: o.flag("no_billing_details"),
+		ComprehensiveMetrics: o.flag("comprehensive_metrics"),
 	}
 	for _, row := range o.objects("instance_configurations") {
 		out.Configurations = append(out.Configurations, InstanceConfiguration{
@@ -94,7 +95,7 @@ func (f stateFile) instance(o *object) InstanceState {
 		GraphNodes: o.whole("graph_nodes"), GraphRelationships: o.whole("graph_relationships"),
 		SecondariesCount: int(o.whole("secondaries_count")), CDCEnrichmentMode: o.text("cdc_enrichment_mode"),
 		VectorOptimized: o.flag("vector_optimized"), GraphAnalyticsPlugin: o.flag("graph_analytics_plugin"),
-		CustomerManagedKeyID: o.text("customer_managed_key_id"),
+		CustomerManagedKeyID: o.text("customer_managed_key_id"), Scenario: o.text("scenario"), ComprehensiveMetrics: o.flag("comprehensive_metrics"),
 	}
 	o.done()
 	return out
@@ -135,6 +136,7 @@ func (f stateFile) session(o *object) SessionState {
 func (f stateFile) credential(o *object) Credential {
 	out := Credential{
 		ClientID: o.requireText("client_id"), ClientSecret: o.requireText("client_secret"), Tenants: o.texts("tenants"),
+		NoMetrics: o.flag("no_metrics"),
 	}
 	o.done()
 	return out

@@ -125,6 +125,14 @@ func TestLoadStateIsStrict(t *testing.T) {
 		{"the plugin on the wrong type", withInstance(`"graph_analytics_plugin":true`), []string{"business-critical has no such plugin"}},
 		{"a key on the wrong type", withInstance(`"customer_managed_key_id":"k"`), []string{"business-critical has no customer managed keys", `"k" is none of the tenant's customer_managed_keys`}},
 		{"storage on free-db", withInstance(`"type":"free-db","storage":"2GB"`), []string{"free-db has no storage setting"}},
+		{"a scenario that does not exist", withInstance(`"scenario":"bad"`), []string{`instances[0].scenario: "bad" is not allowed; allowed: healthy, idle, busy, warning, critical`}},
+		{"a scenario and granularity without metrics", withInstance(`"type":"professional-db","scenario":"idle","comprehensive_metrics":true`), []string{
+			`instances[0].scenario: "idle" professional-db has no metrics`, "instances[0].comprehensive_metrics: professional-db has no metrics",
+		}},
+		{"a scenario of clusters only", withInstance(`"type":"enterprise-ds","scenario":"leaderless"`), []string{`"leaderless" enterprise-ds is not a cluster`}},
+		{"roles and granularities that are no flags", `{"tenants":[{"id":"` + tenantA + `","name":"A","comprehensive_metrics":1}],"credentials":[{"client_id":"a","client_secret":"b","no_metrics":"yes"}]}`, []string{
+			"tenants[0].comprehensive_metrics: 1: must be true or false", `credentials[0].no_metrics: "yes": must be true or false`,
+		}},
 		{"a negative count", withInstance(`"graph_nodes":-1`), []string{"must not be negative"}},
 		{"a tenant twice", `{"tenants":[{"id":"` + tenantA + `","name":"A"},{"id":"` + tenantA + `","name":"B"}]}`, []string{`tenants[1].id: "` + tenantA + `" is used twice`}},
 		{"a tenant ID that is no UUID", `{"tenants":[{"id":"a","name":""}]}`, []string{`tenants[0].id: "a" is not a lower-case UUID`, "tenants[0].name: must not be empty"}},
@@ -207,6 +215,8 @@ func FuzzLoadState(f *testing.F) {
 	f.Add(withInstance(`"type":"enterprise-db","secondaries_count":1e2,"storage":null`))
 	f.Add(withInstance(`"created_at":"2000-01-01T00:00:00Z","status_since":"9999-01-01T00:00:00Z","status":"paused"`))
 	f.Add(`{"tenants":[{"id":"` + tenantA + `","name":"A"}],"customer_managed_keys":[` + fileKey + `],"sessions":[` + fileSession + `]}`)
+	f.Add(withInstance(`"region":"a\"b\\\n","comprehensive_metrics":true,"secondaries_count":0,"scenario":"critical","status_since":"9999-01-01T00:00:00Z"`))
+	f.Add(withInstance(`"type":"enterprise-db","comprehensive_metrics":true,"secondaries_count":1000000000`))
 	f.Add(`{"tenants":[]}`)
 	f.Add("{\"tenants\":[],\n}")
 	f.Add(`{"tenants":[{"id":`)
@@ -218,12 +228,18 @@ func FuzzLoadState(f *testing.F) {
 			}
 			return
 		}
-		sim, err := aurasim.New(aurasim.Options{State: state})
-		if err != nil {
+		if _, err := aurasim.New(aurasim.Options{State: state}); err != nil {
 			t.Fatalf("loaded and refused: %v", err)
 		}
+		open := state
+		open.Credentials = nil
+		sim := newSim(t, aurasim.Options{State: open})
+		c := newClient(t, sim)
 		for _, in := range sim.Instances() {
 			sim.Snapshots(in.ID)
+			if got := c.scrape(scrapePath(in.TenantID, in.ID)); got.status >= 500 && in.Scenario != "unavailable" {
+				t.Errorf("metrics of %s: %d", in.ID, got.status)
+			}
 		}
 		sim.Sessions()
 		again, err := json.Marshal(state)

@@ -27,6 +27,8 @@ type instance struct {
 	snapshots []*snapshot
 	scheduled time.Time // up to here scheduled snapshots have been taken
 	born      time.Time // when a create was accepted here; zero for what was there from the start
+	up        time.Time // when the database last started, if it is there
+	history   []stretch // the last one goes on
 }
 
 func newStore(o Options, now time.Time) *store {
@@ -68,13 +70,16 @@ func (s *store) loaded(state InstanceState, now time.Time) *instance {
 	if state.CreatedAt.IsZero() {
 		state.CreatedAt = now
 	}
-	if state.StatusSince.IsZero() {
-		state.StatusSince = now
+	started := state.StatusSince
+	if started.IsZero() {
+		started, state.StatusSince = state.CreatedAt, now
 	}
 	state.CloudProvider, state.Region = cmp.Or(state.CloudProvider, defaultProvider), cmp.Or(state.Region, defaultRegion)
 	in := &instance{InstanceState: withDefaults(state)}
 	s.backlog(in, now)
 	s.show(in, state.Status, state.StatusSince)
+	in.up = started
+	in.remember(now)
 	return in
 }
 
@@ -92,6 +97,9 @@ func withDefaults(state InstanceState) InstanceState {
 
 // show puts an instance into a status as if it had come there by itself.
 func (s *store) show(in *instance, status string, since time.Time) {
+	if !in.measurable(since) {
+		in.up = since
+	}
 	in.op = nil
 	in.Status, in.StatusSince = status, since
 	op, phase, ok := showing(status)

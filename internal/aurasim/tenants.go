@@ -1,9 +1,6 @@
 package aurasim
 
-import (
-	"fmt"
-	"net/http"
-)
+import "net/http"
 
 func (s *Server) listTenants(c *call) (answer, error) {
 	out := []wireTenantSummary{}
@@ -34,7 +31,7 @@ func (s *Server) metricsIntegration(c *call) (answer, error) {
 	}
 	for _, in := range s.store.all() {
 		if in.TenantID == t.ID && planOf(in.Type).metrics {
-			return data(http.StatusOK, wireEndpoint{Endpoint: fmt.Sprintf("%s/api/v1/%s/metrics", s.metricsURL, t.ID)}), nil
+			return data(http.StatusOK, wireEndpoint{Endpoint: c.tenantMetricsURL(t.ID)}), nil
 		}
 	}
 	return answer{}, refuse(http.StatusBadRequest, "tenant-incapable-of-action",

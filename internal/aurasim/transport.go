@@ -36,7 +36,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		received.Body = http.NoBody
 	}
 	received.RequestURI = r.URL.RequestURI()
-	out := t.s.exchange(received)
+	out := t.s.exchange(received, "")
 	switch {
 	case out.err != nil:
 		return nil, out.err
