@@ -21,9 +21,10 @@
 //     [OutcomeUnknown].
 //   - Take acceptance for success. Aura answers most changes with 202 and
 //     carries them out later; see [InstancesService.Wait].
-//   - Send credentials anywhere but to the configured host, or over plain http
-//     except on loopback.
-//   - Cache what it reads, log bodies or headers, or print a [Secret].
+//   - Send credentials anywhere but to the configured host, and a token to Aura's
+//     metrics host, or over plain http except on loopback.
+//   - Cache what it reads, metrics excepted, log bodies or headers, or print a
+//     [Secret].
 //
 // All methods may be used by several goroutines at once.
 package auraclient
@@ -41,6 +42,7 @@ type Client struct {
 	Tenants             *TenantsService
 	CustomerManagedKeys *CustomerManagedKeysService
 	GraphAnalytics      *GraphAnalyticsService
+	Metrics             *MetricsService
 
 	conn  *connection
 	class class

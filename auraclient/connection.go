@@ -23,6 +23,7 @@ type connection struct {
 	limiter   *limiter
 	tokens    *tokens
 	handle    handler
+	metrics   *metrics
 }
 
 func newConnection(clientID string, secret Secret, s settings) *connection {
@@ -42,6 +43,7 @@ func newConnection(clientID string, secret Secret, s settings) *connection {
 	}
 	c.tokens = newTokens(clientID, secret, auth, c)
 	c.handle = c.chain()
+	c.metrics = newMetrics(c, auth, s)
 	return c
 }
 
@@ -53,6 +55,7 @@ func (c *connection) client(class class) *Client {
 	client.Tenants = &TenantsService{client}
 	client.CustomerManagedKeys = &CustomerManagedKeysService{client}
 	client.GraphAnalytics = &GraphAnalyticsService{client}
+	client.Metrics = &MetricsService{c.metrics}
 	return client
 }
 

@@ -25,6 +25,10 @@ type settings struct {
 	timeout   time.Duration
 	attempts  int
 	maxBody   int64
+
+	metricsID      string // empty: the credentials of the client
+	metricsSecret  Secret
+	maxMetricsBody int64
 }
 
 func defaultSettings() settings {
@@ -37,6 +41,8 @@ func defaultSettings() settings {
 		timeout:   30 * time.Second,
 		attempts:  4,
 		maxBody:   4 << 20,
+
+		maxMetricsBody: 8 << 20,
 	}
 }
 
@@ -155,6 +161,28 @@ func WithMaxBody(bytes int64) Option {
 	return func(s *settings) error {
 		s.maxBody = bytes
 		return positive("max body", bytes)
+	}
+}
+
+// WithMetricsCredentials sets the API credentials that metrics are read with, those
+// of the client when not given. Reading metrics needs a role in the project that
+// whoever manages instances need not have.
+func WithMetricsCredentials(clientID string, clientSecret Secret) Option {
+	return func(s *settings) error {
+		if err := credential("metrics client id", clientID); err != nil {
+			return err
+		}
+		s.metricsID, s.metricsSecret = clientID, clientSecret
+		return credential("metrics client secret", clientSecret.Reveal())
+	}
+}
+
+// WithMaxMetricsBody sets how many bytes of metrics are read, after unpacking, 8
+// MiB when not given, which is enough for a hundred instances. More is an error.
+func WithMaxMetricsBody(bytes int64) Option {
+	return func(s *settings) error {
+		s.maxMetricsBody = bytes
+		return positive("max metrics body", bytes)
 	}
 }
 
