@@ -409,7 +409,7 @@ func TestForgedAnswersChangeNothing(t *testing.T) {
 					p.call(2, "pause_instance", map[string]any{"instance": "staging-orders"}, forged.more)
 					switch {
 					case !elicits:
-						if r := p.result(2); !r.IsError || !strings.Contains(r.said(), "this client cannot ask") {
+						if r := p.result(2); !r.IsError || !strings.Contains(r.said(), "this client cannot show approval questions") {
 							t.Errorf("got %+v, want the refusal", r)
 						}
 					case era.modern:

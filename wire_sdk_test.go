@@ -215,7 +215,7 @@ func TestOnlyAnApprovalPausesADatabase(t *testing.T) {
 		{"another word", answering("accept", map[string]any{"approval": "yes please"}), "Not approved: the answer was not yes. Nothing was changed."},
 		{"no content", answering("accept", nil), "Not approved: the question was accepted without typing the answer. Nothing was changed."},
 		{"declined, with the word of approval in it", answering("decline", map[string]any{"approval": "yes"}), "Not approved: the person declined."},
-		{"nobody can be asked", nil, "pause_instance needs a person's approval (disruptive), and this client cannot ask for one"},
+		{"nobody can be asked", nil, "pause_instance needs a person's approval, and this client cannot show approval questions"},
 	}
 	for _, era := range eras {
 		for _, tt := range tests {

@@ -11,6 +11,7 @@ import (
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/audit"
+	"aura-mcp/internal/health"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 )
@@ -20,6 +21,7 @@ const (
 	toolsetInstances = "instances"
 	toolsetSnapshots = "snapshots"
 	toolsetTenants   = "tenants"
+	toolsetHealth    = "health"
 	toolsetKeys      = "keys"
 	toolsetAnalytics = "analytics"
 )
@@ -31,6 +33,7 @@ type Fleet struct {
 	alone   func(context.Context) (release func(), err error)
 	journal *audit.Journal
 	safety  bool // take a snapshot before data is replaced
+	vitals  *vitals
 
 	mu      sync.Mutex
 	aura    *auraclient.Client
@@ -52,12 +55,14 @@ type Options struct {
 	SafetySnapshots bool
 	// Journal is what this server did and was asked.
 	Journal *audit.Journal
+	// Thresholds are the bounds of the health check. The zero value has the usual ones.
+	Thresholds health.Thresholds
 }
 
 // New makes a fleet.
 func New(o Options) *Fleet {
 	f := &Fleet{
-		connect: o.Connect, vault: o.Vault, alone: o.Alone, journal: o.Journal, safety: o.SafetySnapshots,
+		connect: o.Connect, vault: o.Vault, alone: o.Alone, journal: o.Journal, safety: o.SafetySnapshots, vitals: newVitals(o.Thresholds),
 		details: map[string]seen{}, started: map[string]begun{}, lost: map[string]time.Time{},
 	}
 	if f.alone == nil {
@@ -68,7 +73,7 @@ func New(o Options) *Fleet {
 
 // Catalog is every operation, each with its errors put into words.
 func (f *Fleet) Catalog() []op.Operation {
-	all := slices.Concat(f.instanceOps(), f.snapshotOps(), f.tenantOps(), f.keyOps(), f.analyticsOps())
+	all := slices.Concat(f.instanceOps(), f.snapshotOps(), f.tenantOps(), f.healthOps(), f.keyOps(), f.analyticsOps())
 	for i, o := range all {
 		all[i] = o.Explaining(explain)
 	}

@@ -44,6 +44,9 @@ func complete(in createInstanceIn, offer []auraclient.InstanceConfiguration, sou
 			filled = append(filled, d.name+" "+d.usual)
 		case *d.given == "" && d.name == "storage" && in.Memory == "":
 			continue // it follows from the memory, which is asked for
+		case *d.given == "" && len(values) > 1 && len(missing) > 0:
+			missing = append(missing, fmt.Sprintf("then `%s`", d.name)) // its values depend on what comes before
+			continue
 		case *d.given == "" && len(values) > 1:
 			missing = append(missing, fmt.Sprintf("`%s` (%s)", d.name, strings.Join(values, ", ")))
 			continue
@@ -53,7 +56,7 @@ func complete(in createInstanceIn, offer []auraclient.InstanceConfiguration, sou
 		left = slices.DeleteFunc(slices.Clone(left), func(c auraclient.InstanceConfiguration) bool { return *d.given != "" && d.of(c) != *d.given })
 	}
 	if len(missing) > 0 {
-		return r, nil, &op.Error{What: "still to be chosen: " + strings.Join(missing, "; "), Next: "ask the person where it is not clear, then call again", Unchanged: true}
+		return r, nil, &op.Error{What: "still to be chosen: " + strings.Join(missing, ", "), Next: "ask the person where it is not clear, then call again", Unchanged: true}
 	}
 	if err := in.possible(source); err != nil {
 		return r, nil, err

@@ -133,7 +133,7 @@ func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string, sou
 	}
 	facts = append(facts, op.Fact{Label: "what it costs", Value: cost})
 	if source != nil && source.tenant.ID != tenantID {
-		facts = append(facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("the data leaves the tenant %s: whoever reads the new one reads it then", text.Quote(source.tenant.shown()))})
+		facts = append(facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("the data leaves the tenant %s: people with access to the new one's tenant can read it then", text.Quote(source.tenant.shown()))})
 	}
 	return append(facts, op.Fact{Label: "can be undone", Value: "yes, by deleting it"})
 }

@@ -99,6 +99,8 @@ func aboutAnswer(e *auraclient.Error) (what, next string) {
 	case e.Status == http.StatusForbidden:
 		return "these credentials are not allowed to do this" + said,
 			"tell the person: the role of the API key's owner in this tenant decides what it may do"
+	case strings.Contains(e.Path, "/snapshots/") && e.Status == http.StatusNotFound:
+		return "there is no such snapshot of this database, or no longer" + said, "call list_snapshots to see what there is"
 	case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
 		return "Aura does not know it, or no longer" + said, "call " + lister(e.Path, "list_instances") + " to see what there is"
 	case e.Reason == "encryption-key-is-active":

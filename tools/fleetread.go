@@ -70,7 +70,8 @@ func slicesMatching(all []auraclient.InstanceSummary, in listInstancesIn) []aura
 
 // like compares a name with a pattern without regard to case; a pattern without * is a part of the name.
 func like(pattern, name string) bool {
-	pattern, name = strings.ToLower(pattern), strings.ToLower(name)
+	sameBlanks := strings.NewReplacer(" ", "-", "_", "-")
+	pattern, name = sameBlanks.Replace(strings.ToLower(pattern)), sameBlanks.Replace(strings.ToLower(name))
 	if !strings.Contains(pattern, "*") {
 		return strings.Contains(name, pattern)
 	}
@@ -86,7 +87,7 @@ func (r reading) matches(in listInstancesIn) bool {
 	for _, f := range []struct{ want, have string }{
 		{in.Status, string(i.Status)}, {in.Type, string(i.Type)}, {in.Region, i.Region}, {in.Provider, i.CloudProvider},
 	} {
-		if f.want != "" && !strings.EqualFold(f.want, f.have) {
+		if f.want != "" && !strings.EqualFold(strings.ReplaceAll(f.want, "_", " "), f.have) {
 			return false
 		}
 	}

@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"aura-mcp/auraclient"
@@ -98,7 +99,8 @@ func (f *Fleet) listInstances(ctx context.Context, call op.Call, in listInstance
 		return InstanceList{}, err
 	}
 	list := newInstanceList(read, names, in)
-	return list, list.page(in)
+	err = list.page(in)
+	return list, err
 }
 
 type instanceIn struct {
@@ -174,6 +176,9 @@ func (f *Fleet) waitForInstance(ctx context.Context, call op.Call, in waitForIns
 	want, limit := in.Status, 45*time.Second
 	if want == "" {
 		want = string(auraclient.StatusRunning)
+	}
+	if want = strings.ReplaceAll(want, "_", " "); want != statusDeleted && !auraclient.Status(want).Known() {
+		return Waited{}, &op.Error{What: fmt.Sprintf("argument `status` is %s, which no database ever has", text.Quote(in.Status)), Next: "call again with running, paused or deleted"}
 	}
 	if in.WaitSeconds != nil {
 		limit = time.Duration(*in.WaitSeconds) * time.Second

@@ -51,6 +51,7 @@ func (f *Fleet) remember(i auraclient.Instance) seen {
 
 // touch notes that a change was started: what was known of the instance is no longer true.
 func (f *Fleet) touch(i op.Resource) {
+	f.vitals.outdate()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.details, i.ID)
@@ -67,4 +68,11 @@ func (f *Fleet) stale(id, status string) bool {
 		return false
 	}
 	return ok && string(b.from) == status
+}
+
+// settled notes that the end of a change was seen: from here on the status means what it says.
+func (f *Fleet) settled(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.started, id)
 }

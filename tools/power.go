@@ -202,6 +202,7 @@ func (f *Fleet) settle(ctx context.Context, call op.Call, aura *auraclient.Clien
 	}
 	switch {
 	case reached:
+		f.settled(a.id)
 		out.State, out.UsuallyTakes, out.Next, out.Status = op.Done, "", "", a.want
 		out.Message = fmt.Sprintf("%s is %s", text.Quote(out.Name), a.want)
 	case err != nil || (last != nil && last.Status.Failed()):
@@ -214,9 +215,12 @@ func (f *Fleet) settle(ctx context.Context, call op.Call, aura *auraclient.Clien
 // notNow is the refusal of a change that the instance's status does not allow.
 func notNow(i *auraclient.Instance, need auraclient.Status) *op.Error {
 	e := &op.Error{
-		What:      fmt.Sprintf("%s is %s; this works only while it is %s", text.Quote(i.Name), shown(string(i.Status)), need),
+		What:      fmt.Sprintf("%s has the status %s; this works only with the status %s", text.Quote(i.Name), shown(string(i.Status)), need),
 		Next:      "tell the person",
 		Unchanged: true,
+	}
+	if i.Status == auraclient.StatusPaused {
+		e.Next = "if the person wants that, resume_instance starts it first; it is billed as running then"
 	}
 	if i.Status.Transitional() && i.Status != statusDeleted {
 		e.What = fmt.Sprintf("%s is busy (%s, which usually takes %s)", text.Quote(i.Name), shown(string(i.Status)), usual(i))

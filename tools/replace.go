@@ -63,15 +63,12 @@ func (f *Fleet) delete(ctx context.Context, call op.Call, in deleteInstanceIn, p
 
 type overwriteInstanceIn struct {
 	Instance         string `json:"instance" jsonschema:"ID or exact name of the database whose data is REPLACED"`
-	SourceInstance   string `json:"source_instance,omitempty" jsonschema:"ID or exact name of the database that the data comes from"`
+	SourceInstance   string `json:"source_instance" jsonschema:"ID or exact name of the database that the data comes from"`
 	SourceSnapshotID string `json:"source_snapshot_id,omitempty" jsonschema:"a snapshot of the source instead of its present state; must be exportable"`
 	WaitSeconds      int    `json:"wait_seconds,omitempty" jsonschema:"how long to wait for the outcome; default 0" min:"0" max:"50"`
 }
 
 func (f *Fleet) planOverwrite(ctx context.Context, in overwriteInstanceIn) (op.Plan, error) {
-	if in.SourceInstance == "" {
-		return op.Plan{}, &op.Error{What: "`source_instance` is missing", Next: "call again with it; to put a database back to one of its own snapshots use restore_snapshot", Unchanged: true}
-	}
 	aura, t, err := f.aim(ctx, in.Instance)
 	if err != nil {
 		return op.Plan{}, err
@@ -105,7 +102,7 @@ func (f *Fleet) planOverwrite(ctx context.Context, in overwriteInstanceIn) (op.P
 	}
 	f.promise(&plan, t.instance)
 	if s.tenant.ID != t.tenant.ID {
-		plan.Facts = append(plan.Facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("from the tenant %s into the tenant %s: whoever reads the second reads it then", text.Quote(s.tenant.shown()), text.Quote(t.tenant.shown()))})
+		plan.Facts = append(plan.Facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("from the tenant %s into the tenant %s: people with access to the second can read it then", text.Quote(s.tenant.shown()), text.Quote(t.tenant.shown()))})
 	}
 	return plan, nil
 }
@@ -317,7 +314,8 @@ func (f *Fleet) planUpgrade(ctx context.Context, in upgradeInstanceIn) (op.Plan,
 		Wants:    &op.Wants{Memory: in.Memory, Type: string(auraclient.TypeBusinessCritical)},
 		Headline: fmt.Sprintf("Move the database %s to the Business Critical plan for good.", text.Quote(t.instance.Name)),
 		Facts: []op.Fact{
-			{Label: "what happens", Value: "its ID and data stay; " + size + "; the Graph Data Science plugin is dropped"},
+			{Label: "what happens", Value: "its ID and data stay; " + size},
+			{Label: "what is lost", Value: "the Graph Data Science plugin, if it has it"},
 			{Label: "what it costs", Value: "it is billed as Business Critical from then on"},
 			{Label: "can be undone", Value: "no: there is no way back to Professional"},
 		},

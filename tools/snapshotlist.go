@@ -19,8 +19,8 @@ const (
 	defaultDays = 7
 	// maxDays bounds a list: Aura's API gives one day at a time, so each costs a request.
 	maxDays = 62
-	// maxSnapshots bounds the rows of a list; hourly snapshots of two months would fill a conversation.
-	maxSnapshots = 60
+	// maxSnapshots bounds the rows of a list; hourly snapshots of a week would fill a conversation.
+	maxSnapshots = 20
 )
 
 type listSnapshotsIn struct {

@@ -93,7 +93,11 @@ func (f *Fleet) getTenant(ctx context.Context, _ op.Call, in getTenantIn) (Tenan
 	})
 	out := TenantOffers{ID: tenant.ID, Name: tenant.Name, Configurations: len(all), Offers: offers(all)}
 	if len(all) == 0 && len(tenant.InstanceConfigurations) > 0 {
+		regions := distinct(offered(tenant.InstanceConfigurations, auraclient.InstanceType(in.Type), in.Provider, ""), func(c auraclient.InstanceConfiguration) string { return c.Region })
 		out.Note = "nothing matches; call again without filters to see what there is"
+		if in.Region != "" && len(regions) > 0 {
+			out.Note = "nothing matches; the regions that there are: " + strings.Join(regions, ", ")
+		}
 	}
 	return out, nil
 }

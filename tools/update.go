@@ -25,6 +25,12 @@ type updateInstanceIn struct {
 	WaitSeconds          int     `json:"wait_seconds,omitempty" jsonschema:"how long to wait for the outcome; default 0" min:"0" max:"50"`
 }
 
+// updating is an update as planned.
+type updating struct {
+	request auraclient.UpdateInstanceRequest
+	words   string // the changes, for the result
+}
+
 // change is one field of an update that differs from what is there.
 type change struct {
 	field, from, to string
@@ -43,12 +49,22 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 		return op.Plan{}, &op.Error{What: "nothing to change was given", Next: "call again with name, memory, storage or one of the options", Unchanged: true}
 	}
 	request, changes := differences(i, in)
-	plan := op.Plan{Targets: []op.Resource{t.resource()}, Prepared: request, Headline: fmt.Sprintf("Leave the database %s as it is.", text.Quote(i.Name))}
+	plan := op.Plan{Targets: []op.Resource{t.resource()}, Prepared: updating{}, Headline: fmt.Sprintf("Leave the database %s as it is.", text.Quote(i.Name))}
 	if len(changes) == 0 {
 		return plan, nil
 	}
 	if err := f.updatable(ctx, aura, i, request); err != nil {
 		return op.Plan{}, err
+	}
+	if request.Name != nil {
+		alike, _, err := f.alike(ctx, aura, i.TenantID, *request.Name)
+		if err != nil {
+			return op.Plan{}, err
+		}
+		if len(alike) > 0 { // two of one name: a change by name may then hit the wrong one
+			plan.Effects |= op.Disruptive
+			plan.Facts = append(plan.Facts, op.Fact{Label: "same name", Value: fmt.Sprintf("the tenant has a database of that name already: %s; then there are two", strings.Join(alike, ", "))})
+		}
 	}
 	var words, current []string
 	for _, c := range changes {
@@ -64,7 +80,8 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 	if request.Memory != nil {
 		plan.Wants = &op.Wants{Memory: *request.Memory}
 	}
-	plan.Facts = updateFacts(plan.Effects, request)
+	plan.Facts = append(plan.Facts, updateFacts(plan.Effects, request)...)
+	plan.Prepared = updating{request, strings.Join(words, "; ")}
 	return plan, nil
 }
 
@@ -221,7 +238,7 @@ func updateFacts(effects op.Effects, r auraclient.UpdateInstanceRequest) []op.Fa
 		facts = append(facts, op.Fact{Label: "what it costs", Value: "it is billed at the new size from then on"})
 	}
 	if effects.Has(op.Disruptive) {
-		facts = append(facts, op.Fact{Label: "who notices", Value: "whoever works with the database may: less room or capacity, or another behaviour"})
+		facts = append(facts, op.Fact{Label: "who notices", Value: "whoever works with the database may: less room or capacity, another behaviour, or another name"})
 	}
 	return append(facts, op.Fact{Label: "can be undone", Value: "yes, by changing it back"})
 }
@@ -233,7 +250,8 @@ func (f *Fleet) update(ctx context.Context, call op.Call, in updateInstanceIn, p
 	}
 	target := plan.Targets[0]
 	out := InstanceChange{State: op.Done, InstanceID: target.ID, Name: target.Name, Status: target.Status}
-	request := plan.Prepared.(auraclient.UpdateInstanceRequest)
+	planned := plan.Prepared.(updating)
+	request := planned.request
 	if request == (auraclient.UpdateInstanceRequest{}) {
 		out.Message = fmt.Sprintf("%s is so already; nothing was sent", text.Quote(target.Name))
 		return out, nil
@@ -248,10 +266,12 @@ func (f *Fleet) update(ctx context.Context, call op.Call, in updateInstanceIn, p
 	}
 	out.Status = shown(string(answered.Status))
 	if request == (auraclient.UpdateInstanceRequest{Name: request.Name}) {
-		out.Message = fmt.Sprintf("%s is now called %s", target.ID, text.Quote(out.Name))
+		out.Message = fmt.Sprintf("%s (%s) is now called %s", text.Quote(target.Name), target.ID, text.Quote(out.Name))
 		return out, nil
 	}
-	return f.accepted(ctx, call, aura, out, auraclient.StatusUpdating, auraclient.StatusRunning, in.WaitSeconds), nil
+	out = f.accepted(ctx, call, aura, out, auraclient.StatusUpdating, auraclient.StatusRunning, in.WaitSeconds)
+	out.Message += ": " + planned.words
+	return out, nil
 }
 
 // accepted tells of a change that Aura has taken on, and waits for its end if asked to.

@@ -191,7 +191,36 @@ func newInstanceList(read []reading, tenants map[string]string, in listInstances
 	out.Total, out.ReadAt = len(out.Instances), instant(oldest)
 	out.Memory = MemorySums{Running: sum(running), Paused: sum(paused)}
 	out.Note = unreadNote(unread, read)
+	if out.Total == 0 {
+		out.Note = nothingNote(read, in)
+	}
 	return out
+}
+
+// nothingNote says what there is where nothing matches: a filter that no database can fit would read as a fact otherwise.
+func nothingNote(read []reading, in listInstancesIn) string {
+	var parts []string
+	for _, f := range []struct {
+		what, given string
+		of          func(auraclient.Instance) string
+	}{
+		{"statuses", in.Status, func(i auraclient.Instance) string { return string(i.Status) }},
+		{"types", in.Type, func(i auraclient.Instance) string { return string(i.Type) }},
+		{"regions", in.Region, func(i auraclient.Instance) string { return i.Region }},
+	} {
+		if f.given == "" {
+			continue
+		}
+		var values []string
+		for _, r := range read {
+			if v := f.of(r.instance); v != "" && !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		slices.Sort(values)
+		parts = append(parts, fmt.Sprintf("the %s that there are: %s", f.what, strings.Join(values, ", ")))
+	}
+	return strings.Join(append([]string{"nothing matches"}, parts...), "; ")
 }
 
 // gigabytes reads a size such as "8GB" or "8Gi"; what is no size counts nothing.

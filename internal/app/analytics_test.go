@@ -212,7 +212,7 @@ func TestSessionsThatAreRefused(t *testing.T) {
 		{"a time to live beyond Aura's", tool, attached("new", "ttl_minutes", 10081), []string{"`ttl_minutes`", "1 to 10080"}},
 		{"a database that does not exist", tool, attached("new", "instance", "prodd"), []string{`no instance "prodd"`}},
 		{"a database that is busy", tool, attached("new", "instance", "importer"), []string{"is busy (resuming", "wait_for_instance"}},
-		{"a database that is paused", tool, attached("new", "instance", "archive"), []string{"works only while it is running"}},
+		{"a database that is paused", tool, attached("new", "instance", "archive"), []string{"works only with the status running"}},
 		{"another size of one that there is", tool, attached("people", "memory", "16GB"), []string{`a session named "people" already (` + peopleID, `the memory 8GB and not "16GB"`}},
 		{"another time to live of one that there is", tool, attached("people", "ttl_minutes", 90), []string{`the time to live 60 minutes and not "90 minutes"`}},
 		{"another place of one that there is", tool, alone("people", "tenant", "Production"), []string{"as its database " + prodID + " and not none"}},
@@ -232,7 +232,7 @@ func TestSessionsThatAreRefused(t *testing.T) {
 						o.sim.State.Sessions = append(o.sim.State.Sessions, aurasim.SessionState{ID: id, Name: "twin", TenantID: tenant, Memory: "2GB"})
 					}
 				})
-				r.refuses(r.connect(modern, types("yes")), tt.tool, tt.arguments, append(tt.want, "Nothing was changed.", "What to do:")...)
+				r.refuses(r.connect(modern, types("yes")), tt.tool, tt.arguments, append(tt.want, r.saidOf(tt.tool)...)...)
 				if got := r.changes(); len(got) != 0 {
 					t.Errorf("it sent %v", got)
 				}
@@ -252,7 +252,7 @@ func TestTheQuestionAboutASession(t *testing.T) {
 
 new graph analytics session: "new\u202e" in "Production" (no ID yet, 8GB)
 from instance: "prod" in "Production" (aaaaaaa1, business-critical, 8GB, running)
-effect: starts or raises what you pay for
+effect: uses what the account pays for or has a limit of
 what happens: a machine for graph algorithms starts beside the database, whose data stays as it is
 what it costs: it is billed until it is deleted or ends by itself
 when it ends: after 90 minutes without use, and after about 7 days at the latest

@@ -117,8 +117,11 @@ func parsePairs(pairs []string, properties map[string]any) (map[string]any, erro
 			continue
 		}
 		var parsed any
-		if json.Unmarshal([]byte(value), &parsed) == nil {
+		switch {
+		case json.Unmarshal([]byte(value), &parsed) == nil:
 			arguments[key] = parsed
+		case property["type"] == "array":
+			arguments[key] = strings.Split(value, ",")
 		}
 	}
 	return arguments, nil

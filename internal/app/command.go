@@ -54,7 +54,7 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
 	addFleetFlags(root.Flags(), flags)
-	root.AddCommand(demoCommand(p), callCommand(p), auditCommand(p), simulateCommand(p), versionCommand())
+	root.AddCommand(demoCommand(p), callCommand(p), auditCommand(p), healthCommand(p), simulateCommand(p), versionCommand())
 	return root
 }
 

@@ -27,7 +27,7 @@ func TestBadInputIsExplained(t *testing.T) {
 		{"a tenant that does not exist", "list_instances", map[string]any{"tenant": "Prodction"}, []string{`no tenant "Prodction"`, `"Production"`}},
 		{"no tenant where there are two", "get_tenant", nil, []string{"There are 2 tenants", "`tenant`"}},
 		{"a date that is none", "list_snapshots", map[string]any{"instance": "importer", "from": "yesterday"}, []string{"`from`", "YYYY-MM-DD"}},
-		{"a snapshot that does not exist", "get_snapshot", map[string]any{"instance": "importer", "snapshot_id": "2023-01-20T18:07:25Z-adhoc"}, []string{"does not know it", "Aura request ID:"}},
+		{"a snapshot that does not exist", "get_snapshot", map[string]any{"instance": "importer", "snapshot_id": "2023-01-20T18:07:25Z-adhoc"}, []string{"no such snapshot", "list_snapshots", "Aura request ID:"}},
 		{"a snapshot ID that climbs", "get_snapshot", map[string]any{"instance": "importer", "snapshot_id": "../.."}, []string{"Snapshot id contains a slash"}},
 		{"a snapshot ID of two dots", "get_snapshot", map[string]any{"instance": "importer", "snapshot_id": ".."}, []string{"Snapshot id must not be"}},
 		{"an empty name", "get_instance", map[string]any{"instance": ""}, []string{"no instance"}},

@@ -58,7 +58,7 @@ func TestNothingGuardedRunsWithoutAnApproval(t *testing.T) {
 		asks client.ElicitationHandler
 		want string
 	}{
-		{"a client that cannot ask", nil, "declares no elicitation"},
+		{"a client that cannot ask", nil, "cannot show approval questions"},
 		{"declined", answer(mcp.ElicitationResponseActionDecline, nil), "declined"},
 		{"cancelled", answer(mcp.ElicitationResponseActionCancel, nil), "dismissed"},
 		{"accepted without content", accept(nil), "without typing"},

@@ -205,7 +205,7 @@ func TestKeysThatAreRefused(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, withVault, withTwins)
-				r.refuses(r.connect(modern, types("yes")), tt.tool, tt.arguments, append(tt.want, "Nothing was changed.", "What to do:")...)
+				r.refuses(r.connect(modern, types("yes")), tt.tool, tt.arguments, append(tt.want, r.saidOf(tt.tool)...)...)
 				if got := r.changes(); len(got) != 0 {
 					t.Errorf("it sent %v", got)
 				}
@@ -251,7 +251,7 @@ To approve, type: yes`
 		r.sim.Fail(aurasim.Fault{Method: http.MethodGet, Path: "/v1/instances/eeeeeee1", Kind: aurasim.Answer, Status: 403, Times: 20})
 		must[tools.KeyChange](r, r.connect(modern, seen(&question, twinKeyID)), "delete_customer_managed_key", map[string]any{"key_id": twinKeyID})
 		for _, part := range []string{
-			`Make Aura forget the encryption key "twin".`, `(` + twinKeyID + `, enterprise-db, ready, aws/us-east-1)`, "effect: destroys something for good",
+			`Make Aura forget the encryption key "twin".`, `(` + twinKeyID + `, enterprise-db, ready, aws/us-east-1)`, "effect: loses data, or cannot be undone",
 			"not known, since 1 databases could not be read", "To approve, type exactly: " + twinKeyID, // the name would not say which
 		} {
 			if !strings.Contains(question, part) {

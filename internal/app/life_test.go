@@ -284,7 +284,7 @@ func TestPausingManyAtOnce(t *testing.T) {
 				var asked int
 				c := r.connect(version, person(func(_ context.Context, question string) (*mcp.ElicitationResult, error) {
 					asked++
-					for _, want := range []string{"how many: 12\n", `left alone: "dev-03" in`, `left alone: "dev-05" in`, "protected"} {
+					for _, want := range []string{"how many: 12 (12 in \"Development\")\n", `left alone: "dev-03" in`, `left alone: "dev-05" in`, "protected"} {
 						if !strings.Contains(question, want) {
 							t.Errorf("the question does not say %q:\n%s", want, question)
 						}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -46,6 +47,7 @@ func (r *reporter) report(done, total float64, message string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
+	done = math.Ceil(done*10) / 10
 	if r.notify == nil || r.closed || done <= r.value || now.Sub(r.last) < progressEvery {
 		return
 	}

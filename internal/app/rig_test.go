@@ -252,6 +252,14 @@ func (r *rig) refuses(c *client.Client, tool string, arguments map[string]any, w
 	}
 }
 
+// saidOf is what every refusal of a tool says.
+func (r *rig) saidOf(tool string) []string {
+	if r.catalog[tool].Spec.Effects == op.Read {
+		return []string{"What to do:"}
+	}
+	return []string{"Nothing was changed.", "What to do:"}
+}
+
 // changes are the requests that the simulator got and that could have changed something.
 func (r *rig) changes() []string {
 	var out []string

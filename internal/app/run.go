@@ -24,6 +24,7 @@ import (
 	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/guard"
+	"aura-mcp/internal/health"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 	"aura-mcp/tools"
@@ -55,6 +56,14 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// exitError ends the program with an exit code that says something else than failed.
+type exitError struct {
+	code    int
+	message string // "" where the output has said everything
+}
+
+func (e exitError) Error() string { return e.message }
+
 // Run executes one command line and returns the exit code.
 func Run(ctx context.Context, p Process) int {
 	err := rootCommand(p).ExecuteContext(ctx) //nolint:contextcheck // cobra hands the context to each command
@@ -67,6 +76,9 @@ func Run(ctx context.Context, p Process) int {
 	if _, usage := errors.AsType[usageError](err); usage {
 		return ExitUsage
 	}
+	if told, ok := errors.AsType[exitError](err); ok {
+		return told.code
+	}
 	return ExitFailure
 }
 
@@ -78,6 +90,8 @@ type setup struct {
 	server *mcpServer
 	gate   *guard.Gate
 	sim    *aurasim.Server // the demo's
+
+	thresholds health.Thresholds
 }
 
 // flags of the commands that work on a fleet.
@@ -88,6 +102,8 @@ type fleetFlags struct {
 	defaults map[string]string // settings that the command takes where none are given
 	// atTerminal says that the command asks for approvals at the person's own terminal.
 	atTerminal bool
+	// toolset has the tools that the command itself needs, whatever assistants are offered.
+	toolset string
 }
 
 // demoSpeed makes minutes of Aura seconds of the demo.
@@ -106,6 +122,9 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 	if f.simState != "" && !f.demo {
 		return nil, usageError{errors.New("--sim-state goes with --demo or simulate only")}
 	}
+	if s.thresholds, err = thresholds(c); err != nil {
+		return nil, usageError{err}
+	}
 	connect, err := s.connector(f.simState)
 	if err != nil {
 		return nil, usageError{err}
@@ -115,7 +134,7 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		journal = audit.InMemory()
 	}
 	policy := newPolicySource(c, func() (config.Config, error) { return config.Load(sources) }, s.log)
-	gate, err := guard.New(guard.Options{Policy: policy.policy, Journal: journal, Log: s.log, AtTerminal: f.atTerminal})
+	gate, err := guard.New(guard.Options{Policy: f.adding(policy.policy), Journal: journal, Log: s.log, AtTerminal: f.atTerminal, Demo: f.demo})
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +152,7 @@ func (p Process) fleetOptions(s *setup, connect func(context.Context) (*auraclie
 	if s.demo {
 		dir = p.state("demo-credentials")
 	}
-	return tools.Options{Connect: connect, Vault: vault.New(vault.Sink(s.config.SecretSink), dir), Alone: p.creator(s.config.ClientID), Journal: journal, SafetySnapshots: s.config.SafetySnapshots}
+	return tools.Options{Connect: connect, Vault: vault.New(vault.Sink(s.config.SecretSink), dir), Alone: p.creator(s.config.ClientID), Journal: journal, SafetySnapshots: s.config.SafetySnapshots, Thresholds: s.thresholds}
 }
 
 // state is a directory for private state, or "" where the account has no place for any.

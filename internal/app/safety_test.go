@@ -124,7 +124,7 @@ func TestWithoutItsSafetySnapshotNothingIsReplaced(t *testing.T) {
 		want    string
 	}{
 		{"it fails", func(r *rig) { _ = r.sim.Console().FailSnapshot(stagingID, r.sim.Snapshots(stagingID)[0].ID) }, "safety snapshot of \"staging\" failed"},
-		{"the target is paused meanwhile", func(r *rig) { _ = r.sim.Console().SetStatus(stagingID, "paused") }, "\"staging\" is paused"},
+		{"the target is paused meanwhile", func(r *rig) { _ = r.sim.Console().SetStatus(stagingID, "paused") }, "\"staging\" has the status paused"},
 		{"the source goes meanwhile", func(r *rig) { _ = r.sim.Console().Delete(prodID) }, "prod"},
 		{"the source is resized meanwhile", func(r *rig) { _ = r.sim.Console().SetStatus(prodID, "paused") }, "has changed while the safety snapshot was taken"},
 	}

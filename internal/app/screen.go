@@ -36,13 +36,21 @@ const (
 )
 
 func (s screen) paint(code, text string) string {
-	if !s.colour {
+	if !s.colour || code == "" {
 		return text
 	}
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
 func (s screen) line(format string, args ...any) { fmt.Fprintf(s.out, format+"\n", args...) }
+
+// clear empties a terminal, what has scrolled by included, so that what comes next stands in place of what was there.
+func (s screen) clear() { fmt.Fprint(s.out, "\x1b[H\x1b[2J\x1b[3J") }
+
+// status writes a line that the next one replaces; an empty one takes it away.
+func (s screen) status(message string) {
+	fmt.Fprintf(s.out, "\r\x1b[K%s", s.paint(dim, message))
+}
 
 // table aligns columns; paint colours a cell after its width is known.
 func (s screen) table(header []string, rows [][]string, paint func(column int, cell string) string) {

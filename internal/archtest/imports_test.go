@@ -26,7 +26,7 @@ const (
 
 // catalogue is what tools, resources and prompts share: they describe and call, and somebody else connects and decides.
 var catalogue = rule{
-	ours:    []string{"internal/op", "internal/text", "internal/health", "internal/vault", "internal/audit", "auraclient"},
+	ours:    []string{"internal/op", "internal/text", "internal/health", "internal/chart", "internal/vault", "internal/audit", "auraclient"},
 	others:  []string{mcpTypes, schema, "golang.org/x/sync"},
 	never:   []string{"os"}, // net/http is there for its status constants; the linter forbids the rest of it
 	instead: "take what is needed as a parameter, and let internal/app hand it in; errors of Aura are typed in auraclient",
@@ -61,6 +61,8 @@ var rules = []rule{
 		instead: "vault keeps secrets and knows nothing of calls (auraclient is there for its Secret)"},
 	{pkg: "internal/health", ours: []string{"auraclient", "internal/text"}, never: []string{"os", "net/http"},
 		instead: "health judges readings that it is given; fetch them in auraclient"},
+	{pkg: "internal/chart", ours: []string{"internal/health", "internal/text"}, others: []string{"github.com/wcharczuk/go-chart"}, never: []string{"os", "net/http"},
+		instead: "chart draws a verdict and decides nothing; judge in internal/health"},
 
 	{pkg: "auraclient", others: []string{"github.com/cenkalti/backoff/v4", "golang.org/x/oauth2", "golang.org/x/sync", "github.com/prometheus"},
 		instead: "auraclient is a library that others could import: no MCP, no settings, nothing of ours"},

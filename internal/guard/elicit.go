@@ -2,8 +2,12 @@ package guard
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,7 +126,7 @@ func (a *answer) typed() error {
 		}
 		return nil
 	}
-	if !strings.EqualFold(strings.TrimSpace(typed), "yes") {
+	if answer := strings.ToLower(strings.TrimSpace(typed)); answer != "yes" && answer != "y" {
 		return notApproved("the answer was not yes", "ask the person what they want before you call again")
 	}
 	return nil
@@ -133,20 +137,65 @@ func unseen(asked time.Time, next string) string {
 	if time.Since(asked) >= time.Second {
 		return next
 	}
-	return next + ". The answer came within a second, so the client may not have shown the question to anybody: tell the person; they can do this from a terminal with `aura-mcp call`"
+	return next + ". The answer came within a second, so the client may not have shown the question to anybody: tell the person that `aura-mcp call` in a terminal asks there"
 }
 
 func notApproved(why, next string) error {
 	return &op.Error{What: "not approved: " + why, Next: next, Unchanged: true}
 }
 
-func cannotAsk(r op.Request, plan op.Plan) error {
-	return &op.Error{
-		What: fmt.Sprintf("%s needs a person's approval (%s), and this client cannot ask for one: it declares no elicitation", r.Operation.Spec.Name, plan.Effects),
-		Next: fmt.Sprintf("tell the person what you wanted to do: %s They can do it in a terminal with `aura-mcp call %s …`, in a client that shows approval questions (Claude Code, VS Code, Cursor), or in the Aura console",
-			plan.Headline, r.Operation.Spec.Name),
+// cannotAsk tells what a person can do themselves. The command asks them at their terminal, so it is no way around an approval.
+func (g *Gate) cannotAsk(r op.Request, plan op.Plan) error {
+	e := &op.Error{
+		What:      fmt.Sprintf("%s needs a person's approval, and this client cannot show approval questions", r.Operation.Spec.Name),
 		Unchanged: true, Err: errCannotAsk,
 	}
+	where := "a client that shows approval questions (Claude Code, VS Code, Cursor), or the Aura console"
+	switch {
+	case g.AtTerminal:
+		e.What = fmt.Sprintf("%s needs a person's approval, and there is no terminal here to ask at", r.Operation.Spec.Name)
+		e.Next = "run it at a terminal, or let the settings approve it beforehand (preapproved)"
+	case g.Demo:
+		e.Next = "tell the person what you wanted to do: " + plan.Headline + " In the demo it takes " + where[:strings.Index(where, ", or")]
+	default:
+		e.Next = fmt.Sprintf("tell the person what you wanted to do: %s They can run this in a terminal, which asks them there: `%s`; or use %s", plan.Headline, command(r, plan), where)
+	}
+	return e
+}
+
+// command is the shell command for a request. Databases are named by ID, and anything that a shell might read otherwise is
+// quoted: the arguments come from a model.
+func command(r op.Request, plan op.Plan) string {
+	words := []string{"aura-mcp", "call", r.Operation.Spec.Name}
+	var arguments map[string]any
+	if json.Unmarshal(r.Arguments(), &arguments) != nil {
+		return strings.Join(words, " ")
+	}
+	for _, name := range slices.Sorted(maps.Keys(arguments)) {
+		value := arguments[name]
+		if name == "instance" && len(plan.Targets) == 1 {
+			value = plan.Targets[0].ID
+		}
+		written, isText := value.(string)
+		if !isText {
+			encoded, err := json.Marshal(value)
+			if err != nil {
+				continue
+			}
+			written = string(encoded)
+		}
+		words = append(words, shellWord(name+"="+written))
+	}
+	return strings.Join(words, " ")
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_=.,:/@%+-]+$`)
+
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // changed says what differs between what was approved and what is there now.

@@ -52,6 +52,8 @@ type Options struct {
 	Log     *slog.Logger
 	// AtTerminal says that approvals are asked at the terminal of the person who runs the program.
 	AtTerminal bool
+	// Demo says that nothing here is real, so that no command is given to a person that would act on real databases.
+	Demo bool
 }
 
 // New makes a gate. Its plans live in memory: after a restart nothing is approved. What cannot be written to the journal
@@ -87,7 +89,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	}
 	r, err := o.Prepare(request.Params.Arguments)
 	if err != nil {
-		return op.Failure(err)
+		return failure(o, err)
 	}
 	call.Deadline = time.Now().Add(callTime - tellTime)
 	if o.Spec.Effects == op.Read {
@@ -132,7 +134,7 @@ func (g *Gate) planned(ctx context.Context, r op.Request, policy Policy, answer 
 func (g *Gate) guarded(ctx context.Context, r op.Request, call op.Call, policy Policy, plan op.Plan, answer *answer) *mcp.CallToolResult {
 	way, err := wayToAsk(ctx)
 	if err != nil {
-		return g.refused(r, plan, "", cannotAsk(r, plan))
+		return g.refused(r, plan, "", g.cannotAsk(r, plan))
 	}
 	if err := g.denials.rest(subject(r, plan)); err != nil && answer == nil {
 		return g.refused(r, plan, "", err)
@@ -232,9 +234,19 @@ func (g *Gate) recovering(o op.Operation, result **mcp.CallToolResult) {
 func (g *Gate) run(ctx context.Context, r op.Request, call op.Call, plan op.Plan) *mcp.CallToolResult {
 	out, err := r.Run(ctx, call, plan)
 	if err != nil {
-		return op.Failure(err)
+		return failure(r.Operation, err)
 	}
 	return encoded(out)
+}
+
+// failure leaves "Nothing was changed" to operations that could have changed something.
+func failure(o op.Operation, err error) *mcp.CallToolResult {
+	if told, ok := errors.AsType[*op.Error](err); ok && o.Spec.Effects == op.Read {
+		quiet := *told
+		quiet.Unchanged = false
+		err = &quiet
+	}
+	return op.Failure(err)
 }
 
 func encoded(out any) *mcp.CallToolResult {

@@ -2,6 +2,8 @@ package guard
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"aura-mcp/internal/op"
@@ -14,7 +16,7 @@ func Preview(plan op.Plan) string {
 	var b strings.Builder
 	b.WriteString(plan.Headline + "\n")
 	if plan.Bulk {
-		fmt.Fprintf(&b, "\nhow many: %d", len(plan.Targets))
+		b.WriteString("\nhow many: " + count(plan.Targets))
 	}
 	for _, r := range plan.Targets {
 		fmt.Fprintf(&b, "\n%s: %s", r.Kind, describe(r))
@@ -36,6 +38,19 @@ func Preview(plan op.Plan) string {
 		b.WriteString("To approve, type: yes")
 	}
 	return b.String()
+}
+
+// count says how many targets a bulk has, and in which tenants: a pattern may reach further than meant.
+func count(targets []op.Resource) string {
+	byTenant := map[string]int{}
+	for _, t := range targets {
+		byTenant[t.Tenant]++
+	}
+	parts := make([]string, 0, len(byTenant))
+	for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
+		parts = append(parts, fmt.Sprintf("%d in %s", byTenant[tenant], text.Quote(tenant)))
+	}
+	return fmt.Sprintf("%d (%s)", len(targets), strings.Join(parts, ", "))
 }
 
 // describe is a resource on one line: "prod" in "Production" (2f49c2b3, business-critical, 8GB, running).
@@ -74,9 +89,9 @@ func meaning(e op.Effects) string {
 		effect  op.Effects
 		meaning string
 	}{
-		{op.Destructive, "destroys something for good"},
+		{op.Destructive, "loses data, or cannot be undone"},
 		{op.Disruptive, "interrupts whoever uses it"},
-		{op.Billable, "starts or raises what you pay for"},
+		{op.Billable, "uses what the account pays for or has a limit of"},
 		{op.Write, "changes something"},
 	} {
 		if e.Has(m.effect) {

@@ -2,6 +2,7 @@ package op
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,16 +69,35 @@ func sentence(s string) string {
 	return s + "."
 }
 
+// Image is a picture that goes with a result, for clients that show pictures. What it shows stands in the result, too.
+type Image struct {
+	MIMEType string
+	Data     []byte
+	Alt      string // what it shows, in words
+}
+
+// imageAlt is the field of a picture's metadata with what it shows, in words.
+const imageAlt = "aura-mcp/alt"
+
 // Result encodes a handler's answer: structured content, and the same as compact JSON text for clients that read only text.
+// An answer with a method Images() []Image has its pictures after the text.
 func Result(out any) (*mcp.CallToolResult, error) {
 	encoded, err := Encode(out)
 	if err != nil {
 		return nil, err
 	}
-	return &mcp.CallToolResult{
+	result := &mcp.CallToolResult{
 		Content:           []mcp.Content{mcp.NewTextContent(string(encoded))},
 		StructuredContent: json.RawMessage(encoded),
-	}, nil
+	}
+	if pictured, ok := out.(interface{ Images() []Image }); ok {
+		for _, i := range pictured.Images() {
+			content := mcp.NewImageContent(base64.StdEncoding.EncodeToString(i.Data), i.MIMEType)
+			content.Meta = mcp.NewMetaFromMap(map[string]any{imageAlt: i.Alt})
+			result.Content = append(result.Content, content)
+		}
+	}
+	return result, nil
 }
 
 // StateOf is how far a result says that its operation has come; empty for results that say nothing of it.

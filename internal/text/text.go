@@ -11,10 +11,10 @@ import (
 )
 
 // maxQuoted bounds a quoted string, in runes: Aura's names end at 30, so more is somebody's attempt to fill the page.
-const maxQuoted = 120
+const maxQuoted = 240
 
 // Quote puts s in double quotes on one line. Quotes, backslashes, control, format and bidirectional characters are shown
-// as escapes rather than dropped, so that what is hidden in a name is seen. Text over 120 characters is cut and says so.
+// as escapes rather than dropped, so that what is hidden in a name is seen. Text over 240 characters is cut and says so.
 func Quote(s string) string {
 	if n := utf8.RuneCountInString(s); n > maxQuoted {
 		cut := []rune(s)[:maxQuoted]

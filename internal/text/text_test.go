@@ -21,7 +21,7 @@ func TestQuoteShowsWhatIsHidden(t *testing.T) {
 		{"a tag character is shown", "a\U000E0041", `"a\U000e0041"`},
 		{"emoji stay readable", "🛒🛒", `"🛒🛒"`},
 		{"broken UTF-8 is shown", "a\xff", `"a\xff"`},
-		{"long text is cut and says so", strings.Repeat("x", 200), `"` + strings.Repeat("x", 120) + `" (cut, 200 characters in all)`},
+		{"long text is cut and says so", strings.Repeat("x", 300), `"` + strings.Repeat("x", 240) + `" (cut, 300 characters in all)`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
