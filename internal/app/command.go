@@ -34,8 +34,12 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 			ctx, cancel := context.WithCancelCause(c.Context())
 			defer cancel(nil)
 			go func() {
-				if err := s.server.ready(); err != nil {
-					cancel(err)
+				select {
+				case <-s.server.offered:
+					if s.server.err != nil {
+						cancel(s.server.err)
+					}
+				case <-ctx.Done():
 				}
 			}()
 			err = serveStdio(ctx, s.server.MCPServer, p.Stdin, p.Stdout, s.log)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -24,10 +25,11 @@ type serverOptions struct {
 	Log          *slog.Logger
 }
 
-// mcpServer is the MCP server and its offer, which is still being made when the server can already shake hands: inferring the
-// schemas of some thirty operations takes longer than everything else at the start.
+// mcpServer is the MCP server and its offer, which is made once the client has shaken hands: inferring the schemas of some
+// thirty operations takes longer than everything else at the start.
 type mcpServer struct {
 	*server.MCPServer
+	make    func()        // makes the offer, once
 	offered chan struct{} // closed when the tools are there, or cannot be
 	err     error         // why they cannot; read after offered
 }
@@ -48,16 +50,17 @@ func newServer(o serverOptions) *mcpServer {
 		server.WithHooks(hooks),
 	)
 	hidden := map[string]bool{}
-	hooks.AddBeforeListTools(func(context.Context, any, *mcp.ListToolsRequest) { <-s.offered })
-	hooks.AddBeforeCallTool(func(context.Context, any, *mcp.CallToolRequest) { <-s.offered })
+	s.make = sync.OnceFunc(func() {
+		defer close(s.offered)
+		s.err = o.offer(s.MCPServer, hidden)
+	})
+	hooks.AddOnSuccess(func(context.Context, any, mcp.MCPMethod, any, any) { go s.make() })
+	hooks.AddBeforeListTools(func(context.Context, any, *mcp.ListToolsRequest) { s.make() })
+	hooks.AddBeforeCallTool(func(context.Context, any, *mcp.CallToolRequest) { s.make() })
 	// The library's own tool filter would answer a call of a hidden tool with "not found"; the gate says which rule hides it.
 	hooks.AddAfterListTools(func(_ context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
 		result.Tools = slices.DeleteFunc(result.Tools, func(t mcp.Tool) bool { return hidden[t.Name] })
 	})
-	go func() {
-		defer close(s.offered)
-		s.err = o.offer(s.MCPServer, hidden)
-	}()
 	return s
 }
 
@@ -76,9 +79,9 @@ func (o serverOptions) offer(s *server.MCPServer, hidden map[string]bool) error 
 	return nil
 }
 
-// ready waits for the offer and says why there is none.
+// ready makes the offer and says why there is none.
 func (s *mcpServer) ready() error {
-	<-s.offered
+	s.make()
 	return s.err
 }
 

@@ -48,7 +48,7 @@ func Settings() []Setting {
 		{Key: "base_url", Env: []string{"AURA_BASE_URL"}, Flag: "base-url", Default: auraclient.DefaultBaseURL, Help: "address of the Aura API, with or without /v1", allowed: address},
 		{Key: "auth_url", Env: []string{"AURA_AUTH_URL"}, Flag: "auth-url", Default: "the base URL's host + /oauth/token", Help: "address of the token endpoint", allowed: address},
 		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", kind: truth, allowed: oneOf("true", "false")},
-		{Key: "toolsets", Env: []string{envPrefix + "TOOLSETS"}, Flag: "toolsets", Default: "default", Help: "which tools are offered: " + strings.Join(toolsets(), ", ") + ", default (the first three) or all", kind: list, allowed: each(oneOf(append(toolsets(), "default", "all")...))},
+		{Key: "toolsets", Env: []string{envPrefix + "TOOLSETS"}, Flag: "toolsets", Default: "default", Help: "which tools are offered: " + strings.Join(toolsets(), ", ") + ", default (the first four) or all", kind: list, allowed: each(oneOf(append(toolsets(), "default", "all")...))},
 		{Key: "protected", Env: []string{envPrefix + "PROTECTED"}, Help: "names, with * as a wildcard, and IDs of databases that are never part of a bulk operation, and destroyed only from a terminal", kind: list, allowed: each(pattern)},
 		{Key: "locked", Env: []string{envPrefix + "LOCKED"}, Help: "names, with * as a wildcard, and IDs of databases that nothing may change", kind: list, allowed: each(pattern)},
 		{Key: "denied_tools", Env: []string{envPrefix + "DENIED_TOOLS"}, Help: "tools that are not offered", kind: list, allowed: filled},
@@ -94,8 +94,8 @@ func oneOf(values ...string) func(string) error {
 	}
 }
 
-// toolsets are the ones there are; the first three are the default.
-func toolsets() []string { return []string{"instances", "snapshots", "tenants", "keys", "analytics"} }
+// toolsets are the ones there are; the first four are the default.
+func toolsets() []string { return []string{"instances", "snapshots", "tenants", "health", "keys", "analytics"} }
 
 func each(check func(string) error) func(string) error {
 	return func(v string) error {
@@ -179,7 +179,7 @@ func expand(names []string) []string {
 		case "all":
 			out = append(out, toolsets()...)
 		case "default":
-			out = append(out, toolsets()[:3]...)
+			out = append(out, toolsets()[:4]...)
 		default:
 			out = append(out, n)
 		}
