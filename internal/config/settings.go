@@ -95,7 +95,9 @@ func oneOf(values ...string) func(string) error {
 }
 
 // toolsets are the ones there are; the first four are the default.
-func toolsets() []string { return []string{"instances", "snapshots", "tenants", "health", "keys", "analytics"} }
+func toolsets() []string {
+	return []string{"instances", "snapshots", "tenants", "health", "keys", "analytics"}
+}
 
 func each(check func(string) error) func(string) error {
 	return func(v string) error {

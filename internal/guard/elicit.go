@@ -150,15 +150,15 @@ func (g *Gate) cannotAsk(r op.Request, plan op.Plan) error {
 		What:      fmt.Sprintf("%s needs a person's approval, and this client cannot show approval questions", r.Operation.Spec.Name),
 		Unchanged: true, Err: errCannotAsk,
 	}
-	where := "a client that shows approval questions (Claude Code, VS Code, Cursor), or the Aura console"
+	const client = "a client that shows approval questions (Claude Code, VS Code, Cursor)"
 	switch {
 	case g.AtTerminal:
 		e.What = fmt.Sprintf("%s needs a person's approval, and there is no terminal here to ask at", r.Operation.Spec.Name)
 		e.Next = "run it at a terminal, or let the settings approve it beforehand (preapproved)"
 	case g.Demo:
-		e.Next = "tell the person what you wanted to do: " + plan.Headline + " In the demo it takes " + where[:strings.Index(where, ", or")]
+		e.Next = "tell the person what you wanted to do: " + plan.Headline + " In the demo it takes " + client
 	default:
-		e.Next = fmt.Sprintf("tell the person what you wanted to do: %s They can run this in a terminal, which asks them there: `%s`; or use %s", plan.Headline, command(r, plan), where)
+		e.Next = fmt.Sprintf("tell the person what you wanted to do: %s They can run this in a terminal, which asks them there: `%s`; or use %s", plan.Headline, command(r, plan), client+", or the Aura console")
 	}
 	return e
 }
