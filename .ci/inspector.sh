@@ -24,6 +24,9 @@ calls=(
 	'restore_snapshot        {"instance":"prod-orders","snapshot_id":"none-such"}                      5'
 	'list_tenants            {}                                                                        0'
 	'get_tenant              {"tenant":"Production"}                                                   0'
+	'check_instance_health   {"instance":"prod-orders"}                                                0'
+	'check_fleet_health      {}                                                                        0'
+	'get_instance_metrics    {"instance":"prod-orders","name":"page_cache"}                            0'
 )
 eras=(legacy modern) # both ways of MCP to start a conversation
 

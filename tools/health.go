@@ -94,10 +94,9 @@ func (f *Fleet) assess(ctx context.Context, call op.Call, aura *auraclient.Clien
 		}
 		return notReadable(i.ID, missed), missed, nil
 	}
-	v := health.Assess(health.Input{
-		InstanceID: i.ID, Status: i.Status, EndpointKind: kindInstance,
-		Scrape: read.now, Earlier: read.earlier, Thresholds: f.vitals.thresholds, Now: time.Now(),
-	})
+	v := f.vitals.judge(health.Input{
+		InstanceID: i.ID, Status: i.Status, EndpointKind: kindInstance, Scrape: read.now, Earlier: read.earlier, Now: time.Now(),
+	}, read.address)
 	if read.note != "" {
 		v.Notes = append(v.Notes, read.note)
 	}

@@ -73,7 +73,7 @@ func (f *Fleet) checkFleetHealth(ctx context.Context, call op.Call, in checkFlee
 		return FleetHealth{}, fmt.Errorf("check the fleet: %w", err)
 	}
 	now := time.Now()
-	all = slices.DeleteFunc(all, func(c *checkup) bool { return !c.judge(f.vitals.thresholds, now) })
+	all = slices.DeleteFunc(all, func(c *checkup) bool { return !c.judge(f.vitals, now) })
 	return newFleetHealth(all, list.tenants, cmp.Or(in.Limit, fleetRows), now), nil
 }
 
@@ -190,7 +190,7 @@ func (c *checkup) sampled() bool {
 }
 
 // judge makes the verdict. It is false for an instance that is gone.
-func (c *checkup) judge(thresholds health.Thresholds, now time.Time) bool {
+func (c *checkup) judge(vitals *vitals, now time.Time) bool {
 	id := c.summary.ID
 	switch d := c.details; {
 	case c.verdict.Reason == reasonGone:
@@ -204,11 +204,11 @@ func (c *checkup) judge(thresholds health.Thresholds, now time.Time) bool {
 	case c.read.now == nil:
 		c.verdict = notReadable(id, unread{What: "Aura gives no address for its metrics, although its plan has some"})
 	default:
-		in := health.Input{InstanceID: id, EndpointKind: c.kind, Scrape: c.read.now, Earlier: c.read.earlier, Thresholds: thresholds, Now: now}
+		in := health.Input{InstanceID: id, EndpointKind: c.kind, Scrape: c.read.now, Earlier: c.read.earlier, Now: now}
 		if d != nil {
 			in.Status = d.Status
 		}
-		c.verdict = health.Assess(in)
+		c.verdict = vitals.judge(in, c.read.address)
 	}
 	return true
 }
@@ -240,13 +240,13 @@ func (p *progress) step(call op.Call, total int, what string) {
 
 // FleetHealth says how the databases are, worst first.
 type FleetHealth struct {
-	Status       string           `json:"status" jsonschema:"the worst: critical, warning, unknown or healthy; what is paused or not monitored does not count"`
+	Status       string           `json:"status" jsonschema:"the worst; what is paused or not monitored does not count"`
 	Summary      string           `json:"summary" jsonschema:"for the person"`
 	Total        int              `json:"total"`
-	Counts       map[string]int   `json:"counts" jsonschema:"by status"`
-	Instances    []FleetHealthRow `json:"instances" jsonschema:"those that were assessed, worst first"`
-	NotAssessed  []NotAssessed    `json:"not_assessed,omitempty" jsonschema:"those whose status is unknown, and why"`
-	NotMonitored string           `json:"not_monitored,omitempty" jsonschema:"those whose plan has no metrics, in one line"`
+	Counts       map[string]int   `json:"counts"`
+	Instances    []FleetHealthRow `json:"instances" jsonschema:"worst first"`
+	NotAssessed  []NotAssessed    `json:"not_assessed,omitempty"`
+	NotMonitored string           `json:"not_monitored,omitempty"`
 	Next         string           `json:"next,omitempty"`
 	Notes        []string         `json:"notes,omitempty"`
 	AssessedAt   string           `json:"assessed_at"`
@@ -257,13 +257,13 @@ type FleetHealthRow struct {
 	ID               string   `json:"id"`
 	Name             string   `json:"name"`
 	Status           string   `json:"status"`
-	Findings         []string `json:"findings,omitempty" jsonschema:"worst first"`
-	CPU              *float64 `json:"cpu,omitempty" jsonschema:"share of the limit, of the busiest member"`
-	Heap             *float64 `json:"heap,omitempty" jsonschema:"share of the heap memory in use"`
-	Storage          *float64 `json:"storage,omitempty" jsonschema:"share of the storage in use"`
-	QueriesPerSecond *float64 `json:"queries_per_second,omitempty" jsonschema:"missing where there is one reading only"`
-	Connections      *float64 `json:"connections,omitempty" jsonschema:"that execute something now, of the busiest member"`
-	Memory           string   `json:"memory,omitempty" jsonschema:"its size, where it was read"`
+	Findings         []string `json:"findings,omitempty"`
+	CPU              *float64 `json:"cpu,omitempty"`
+	Heap             *float64 `json:"heap,omitempty"`
+	Storage          *float64 `json:"storage,omitempty"`
+	QueriesPerSecond *float64 `json:"queries_per_second,omitempty"`
+	Connections      *float64 `json:"connections,omitempty" jsonschema:"busy ones"`
+	Memory           string   `json:"memory,omitempty"`
 	Tenant           string   `json:"tenant"`
 }
 
@@ -281,8 +281,7 @@ var severity = []health.Status{health.StatusCritical, health.StatusWarning, heal
 
 func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now time.Time) FleetHealth {
 	slices.SortStableFunc(all, func(a, b *checkup) int {
-		rank := func(c *checkup) int { return slices.Index(severity, c.verdict.Status) }
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(graveness(b), graveness(a)), cmp.Compare(a.summary.Name, b.summary.Name), cmp.Compare(a.summary.ID, b.summary.ID))
+		return cmp.Or(cmp.Compare(rank(string(a.verdict.Status)), rank(string(b.verdict.Status))), cmp.Compare(graveness(b), graveness(a)), cmp.Compare(a.summary.Name, b.summary.Name), cmp.Compare(a.summary.ID, b.summary.ID))
 	})
 	out := FleetHealth{Status: string(health.StatusNotMonitored), Total: len(all), Counts: map[string]int{}, Instances: []FleetHealthRow{}, AssessedAt: instant(now)}
 	worst := len(severity) - 1
@@ -292,7 +291,7 @@ func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now ti
 		status := c.verdict.Status
 		out.Counts[string(status)]++
 		if !c.paused() {
-			worst = min(worst, slices.Index(severity, status))
+			worst = min(worst, rank(string(status)))
 		}
 		switch {
 		case status == health.StatusNotMonitored:

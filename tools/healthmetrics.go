@@ -25,8 +25,8 @@ type getInstanceMetricsIn struct {
 type InstanceMetrics struct {
 	InstanceID string       `json:"instance_id"`
 	Name       string       `json:"name"`
-	SampledAt  string       `json:"sampled_at,omitempty" jsonschema:"when the values were taken, where a value says nothing else"`
-	Values     int          `json:"values" jsonschema:"how many there are in all that fit name"`
+	SampledAt  string       `json:"sampled_at,omitempty"`
+	Values     int          `json:"values"`
 	Notes      []string     `json:"notes,omitempty"`
 	Metrics    []MetricView `json:"metrics"`
 }
@@ -41,7 +41,7 @@ type MetricView struct {
 
 // SampleView is one value.
 type SampleView struct {
-	Labels map[string]string `json:"labels,omitempty" jsonschema:"what it is of; the instance is left out"`
+	Labels map[string]string `json:"labels,omitempty"`
 	Value  *float64          `json:"value,omitempty" jsonschema:"missing where it is not a number"`
 	Note   string            `json:"note,omitempty"`
 	Time   string            `json:"time,omitempty"`

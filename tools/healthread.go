@@ -34,12 +34,13 @@ type vitals struct {
 
 	mu        sync.Mutex
 	readings  map[string][]*auraclient.Scrape // by address, oldest first
+	stored    map[string][]*auraclient.Scrape // the same, of storage alone and over a day
 	addresses map[string]tenantAddress        // by tenant
 	fleet     listing
 }
 
 func newVitals(t health.Thresholds) *vitals {
-	return &vitals{thresholds: t, readings: map[string][]*auraclient.Scrape{}, addresses: map[string]tenantAddress{}}
+	return &vitals{thresholds: t, readings: map[string][]*auraclient.Scrape{}, stored: map[string][]*auraclient.Scrape{}, addresses: map[string]tenantAddress{}}
 }
 
 // keep remembers a reading and returns the earlier one of the same address that makes rates with it, or nil.
@@ -66,6 +67,82 @@ func (v *vitals) keep(address string, s *auraclient.Scrape) *auraclient.Scrape {
 	return earlier
 }
 
+// growth of storage shows over hours, of which a day is kept.
+const (
+	leastGrowth = time.Hour
+	mostGrowth  = 24 * time.Hour
+	growthEvery = 30 * time.Minute
+)
+
+// store remembers what a reading says about storage, and returns the oldest such one that is at least an hour older, or nil.
+func (v *vitals) store(address string, s *auraclient.Scrape) *auraclient.Scrape {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for a, of := range v.stored {
+		of = slices.DeleteFunc(of, func(r *auraclient.Scrape) bool { return s.ReadAt.Sub(r.ReadAt) > mostGrowth })
+		if v.stored[a] = of; len(of) == 0 {
+			delete(v.stored, a)
+		}
+	}
+	kept := v.stored[address]
+	if len(kept) == 0 || s.ReadAt.Sub(kept[len(kept)-1].ReadAt) >= growthEvery {
+		only := &auraclient.Scrape{ReadAt: s.ReadAt}
+		for _, name := range []string{"neo4j_aura_storage_limit", "neo4j_database_store_size_database"} {
+			if f, ok := s.Family(name); ok {
+				only.Families = append(only.Families, f)
+			}
+		}
+		v.stored[address] = append(kept, only)
+	}
+	if len(kept) > 0 && s.ReadAt.Sub(kept[0].ReadAt) >= leastGrowth {
+		return kept[0]
+	}
+	return nil
+}
+
+// judge makes the verdict on one instance. Rates come from readings minutes apart and the growth of storage from readings
+// hours apart, so the latter is judged by itself and added.
+func (v *vitals) judge(in health.Input, address string) health.Verdict {
+	const growth = "storage_growth"
+	in.Thresholds = v.thresholds
+	out := health.Assess(in)
+	old := v.store(address, in.Scrape)
+	if old == nil || out.Reason == health.ReasonStale || out.Reason == health.ReasonClock {
+		return out
+	}
+	in.Earlier = old
+	long := health.Assess(in)
+	signal, ok := long.Signals[growth]
+	if !ok {
+		return out
+	}
+	out.Signals[growth] = signal
+	for _, f := range long.Findings {
+		if f.ID != growth {
+			continue
+		}
+		n := 0
+		for n < len(out.Findings) && rank(string(out.Findings[n].Severity)) <= rank(string(f.Severity)) {
+			n++
+		}
+		out.Findings = slices.Insert(out.Findings, n, f)
+		if status := string(f.Severity); f.Severity != health.SeverityInfo && (out.Status == health.StatusUnknown || rank(status) < rank(string(out.Status))) {
+			out.Status, out.Reason, out.Message = health.Status(status), "", ""
+		}
+	}
+	out.Advice = health.AdviceFor(out.Findings)
+	return out
+}
+
+// rank orders severities and statuses, worst first.
+func rank(s string) int {
+	n := slices.Index(severity, health.Status(s))
+	if n < 0 {
+		return len(severity)
+	}
+	return n
+}
+
 // last is the newest reading of an address that is not older than age, or nil.
 func (v *vitals) last(address string, age time.Duration) *auraclient.Scrape {
 	v.mu.Lock()
@@ -79,6 +156,7 @@ func (v *vitals) last(address string, age time.Duration) *auraclient.Scrape {
 
 // readings are one or two of the same address.
 type readings struct {
+	address      string
 	now, earlier *auraclient.Scrape
 	note         string // what went wrong with the second one
 }
@@ -98,7 +176,7 @@ func (f *Fleet) read(ctx context.Context, call op.Call, window time.Duration, ad
 	}
 	earlier := f.vitals.keep(address, first)
 	if window == 0 {
-		return readings{now: first, earlier: earlier}, nil
+		return readings{address: address, now: first, earlier: earlier}, nil
 	}
 	if err := pauseUntil(ctx, call, first.ReadAt.Add(window), window); err != nil {
 		return readings{}, err
@@ -108,9 +186,9 @@ func (f *Fleet) read(ctx context.Context, call op.Call, window time.Duration, ad
 	case ctx.Err() != nil:
 		return readings{}, ctx.Err()
 	case err != nil:
-		return readings{now: first, earlier: earlier, note: "there are no rates: the second reading failed: " + unreadable(err).What}, nil
+		return readings{address: address, now: first, earlier: earlier, note: "there are no rates: the second reading failed: " + unreadable(err).What}, nil
 	}
-	return readings{now: second, earlier: f.vitals.keep(address, second)}, nil
+	return readings{address: address, now: second, earlier: f.vitals.keep(address, second)}, nil
 }
 
 // pauseUntil waits and says so. It ends early enough for the call to be answered in time.

@@ -12,16 +12,16 @@ import (
 
 // InstanceHealth says whether one database is well, how that is known, and what to do.
 type InstanceHealth struct {
-	Status         string                  `json:"status" jsonschema:"healthy, warning, critical, unknown (should be known and is not) or not_monitored (the plan has no metrics)"`
+	Status         string                  `json:"status" jsonschema:"healthy, warning, critical, unknown or not_monitored (plan without metrics)"`
 	Summary        string                  `json:"summary" jsonschema:"for the person"`
 	InstanceID     string                  `json:"instance_id"`
 	Name           string                  `json:"name"`
 	InstanceStatus string                  `json:"instance_status"`
 	Type           string                  `json:"type"`
 	Tenant         string                  `json:"tenant"`
-	Reason         string                  `json:"reason,omitempty" jsonschema:"why it is unknown or not monitored"`
+	Reason         string                  `json:"reason,omitempty"`
 	Findings       []HealthFinding         `json:"findings" jsonschema:"worst first"`
-	Advice         map[string]string       `json:"advice,omitempty" jsonschema:"the sentences for what_to_do"`
+	Advice         map[string]string       `json:"advice,omitempty"`
 	Next           string                  `json:"next,omitempty"`
 	Signals        map[string]HealthSignal `json:"signals,omitempty"`
 	Source         *HealthSource           `json:"source,omitempty"`
@@ -42,24 +42,24 @@ func (h InstanceHealth) Images() []op.Image {
 
 // HealthFinding is something that somebody should know about a database.
 type HealthFinding struct {
-	Signal    string       `json:"signal"`
-	Severity  string       `json:"severity" jsonschema:"critical, warning or info"`
-	Message   string       `json:"message"`
-	Value     *float64     `json:"value,omitempty"`
-	Unit      string       `json:"unit,omitempty"`
-	Threshold *float64     `json:"threshold,omitempty"`
-	Scope     health.Scope `json:"scope,omitzero" jsonschema:"the member or database it is about"`
-	WhatToDo  []string     `json:"what_to_do,omitempty" jsonschema:"keys of advice, optimising before resizing"`
-	Basis     string       `json:"basis,omitempty" jsonschema:"where the threshold comes from"`
+	Signal    string   `json:"signal"`
+	Severity  string   `json:"severity"`
+	Message   string   `json:"message"`
+	Value     *float64 `json:"value,omitempty"`
+	Unit      string   `json:"unit,omitempty"`
+	Threshold *float64 `json:"threshold,omitempty"`
+	Scope     string   `json:"scope,omitempty"`
+	WhatToDo  []string `json:"what_to_do,omitempty" jsonschema:"keys of advice"`
+	Basis     string   `json:"basis,omitempty"`
 }
 
 // HealthSignal is one value that was judged, that of the worst series.
 type HealthSignal struct {
-	Value  *float64     `json:"value,omitempty" jsonschema:"missing where unknown"`
-	Unit   string       `json:"unit,omitempty"`
-	Status string       `json:"status"`
-	Reason string       `json:"reason,omitempty" jsonschema:"why it is unknown"`
-	Scope  health.Scope `json:"scope,omitzero"`
+	Value  *float64 `json:"value,omitempty"`
+	Unit   string   `json:"unit,omitempty"`
+	Status string   `json:"status"`
+	Reason string   `json:"reason,omitempty"`
+	Scope  string   `json:"scope,omitempty"`
 }
 
 // HealthSource says what a verdict rests on.
@@ -68,7 +68,7 @@ type HealthSource struct {
 	Granularity   string   `json:"granularity,omitempty"`
 	SampleTime    string   `json:"sample_time,omitempty"`
 	AgeSeconds    *float64 `json:"age_seconds,omitempty"`
-	WindowSeconds *float64 `json:"window_seconds,omitempty" jsonschema:"between the two readings that rates come from"`
+	WindowSeconds *float64 `json:"window_seconds,omitempty"`
 }
 
 // HealthCoverage says how many of the metrics that Aura documents had a value.
@@ -100,7 +100,7 @@ func newInstanceHealth(v health.Verdict, t target) InstanceHealth {
 		if out.Signals == nil {
 			out.Signals = map[string]HealthSignal{}
 		}
-		one := HealthSignal{Value: s.Value, Status: string(s.Status), Reason: string(s.Reason), Scope: s.Scope}
+		one := HealthSignal{Value: s.Value, Status: string(s.Status), Reason: string(s.Reason), Scope: scopeWords(s.Scope)}
 		if s.Value != nil {
 			one.Unit = s.Unit
 		}
@@ -121,12 +121,21 @@ func newInstanceHealth(v health.Verdict, t target) InstanceHealth {
 func newHealthFinding(f health.Finding) HealthFinding {
 	out := HealthFinding{
 		Signal: f.ID, Severity: string(f.Severity), Message: f.Message, Value: f.Value, Unit: f.Unit,
-		Threshold: f.Threshold, Scope: f.Scope, Basis: f.Basis,
+		Threshold: f.Threshold, Scope: scopeWords(f.Scope), Basis: f.Basis,
 	}
 	for _, topic := range f.Recommendations {
 		out.WhatToDo = append(out.WhatToDo, string(topic))
 	}
 	return out
+}
+
+// scopeWords says which member or database a value is of: "primary, eu-central-1a, database neo4j".
+func scopeWords(s health.Scope) string {
+	parts := []string{strings.ToLower(s.InstanceMode), s.AvailabilityZone}
+	if s.Database != "" {
+		parts = append(parts, "database "+s.Database)
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), ", ")
 }
 
 // summary is the verdict in a sentence for a person.

@@ -93,8 +93,6 @@ func (h *healthView) run(ctx context.Context, s *setup) error {
 		return err
 	}
 	defer session.close()
-	tick := time.NewTicker(healthEvery)
-	defer tick.Stop()
 	code := healthExit("")
 	for {
 		now, err := h.look(ctx, session)
@@ -114,10 +112,12 @@ func (h *healthView) run(ctx context.Context, s *setup) error {
 		if !h.json {
 			h.screen.line("\n%s", h.screen.paint(dim, time.Now().Format("15:04:05")+", again every 30 s; Ctrl-C ends"))
 		}
+		pause := time.NewTimer(healthEvery) // from here on, so that the next reading is another one
 		select {
-		case <-tick.C:
+		case <-pause.C:
 			continue
 		case <-ctx.Done():
+			pause.Stop()
 		}
 		break
 	}
@@ -206,11 +206,23 @@ func (h *healthView) one(v tools.InstanceHealth) {
 	if v.Next != "" {
 		s.line("%s", v.Next)
 	}
+	if len(v.Findings) > 0 {
+		s.line("")
+	}
+	var found []health.Finding
 	for _, f := range v.Findings {
-		s.line("\n%s  %s", h.paintStatus(f.Severity), f.Message)
+		s.line("%s  %s", h.paintStatus(f.Severity), f.Message)
+		one := health.Finding{}
 		for _, topic := range f.WhatToDo {
-			s.line("  %s %s", s.paint(dim, "·"), v.Advice[topic])
+			one.Recommendations = append(one.Recommendations, health.Topic(topic))
 		}
+		found = append(found, one)
+	}
+	for n, a := range health.AdviceFor(found) {
+		if n == 0 {
+			s.line("\n%s", s.paint(bold, "What to do"))
+		}
+		s.line("  %s %s", s.paint(dim, "·"), a.Text)
 	}
 	if len(v.Signals) > 0 {
 		s.line("")
@@ -244,21 +256,12 @@ func signalRows(v tools.InstanceHealth) [][]string {
 		if signal.Value != nil {
 			value = amount(*signal.Value, signal.Unit)
 		}
-		if where := strings.Trim(place(signal.Scope), " ()"); where != "" {
-			why = strings.Trim(where+"; "+why, "; ")
+		if signal.Scope != "" {
+			why = strings.Trim(printable(signal.Scope)+"; "+why, "; ")
 		}
 		rows = append(rows, []string{strings.ReplaceAll(info.ID, "_", " "), value, signal.Status, why})
 	}
 	return rows
-}
-
-// place is a scope in words.
-func place(s health.Scope) string {
-	parts := slices.DeleteFunc([]string{strings.ToLower(printable(s.InstanceMode)), printable(s.AvailabilityZone), printable(s.Database)}, func(p string) bool { return p == "" })
-	if len(parts) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(parts, ", ") + ")"
 }
 
 func amount(value float64, unit string) string {

@@ -13,6 +13,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	gochart "github.com/wcharczuk/go-chart/v2"
 	"github.com/wcharczuk/go-chart/v2/drawing"
@@ -60,6 +61,9 @@ func colour(s health.Status) drawing.Color {
 	return drawing.ColorFromHex("6B7583")
 }
 
+// font is parsed when the first chart is drawn. The library's own way to get at it is no place for two at once.
+var font = sync.OnceValues(gochart.GetDefaultFont)
+
 // bar is one signal.
 type bar struct {
 	label, value, limit string
@@ -69,7 +73,7 @@ type bar struct {
 
 // Health draws the signals of a verdict against their thresholds, as a PNG. One without signals has its message instead.
 func Health(name string, v health.Verdict) ([]byte, error) {
-	font, err := gochart.GetDefaultFont()
+	typeface, err := font()
 	if err != nil {
 		return nil, fmt.Errorf("font of the chart: %w", err)
 	}
@@ -80,14 +84,14 @@ func Health(name string, v health.Verdict) ([]byte, error) {
 	}
 	p := &page{Renderer: measure}
 	p.SetDPI(72) // so that sizes are pixels
-	p.SetFont(font)
+	p.SetFont(typeface)
 	foot := p.wrap(footnote(v, len(bars) > 0), fontSmall)
 	height := top + row*len(bars) + lineHeight*len(foot) + margin
 	if p.Renderer, err = gochart.PNG(width, height); err != nil {
 		return nil, fmt.Errorf("chart: %w", err)
 	}
 	p.SetDPI(72)
-	p.SetFont(font)
+	p.SetFont(typeface)
 	p.box(0, 0, width, height, frame)
 	p.box(1, 1, width-1, height-1, background)
 	p.title(name, v)

@@ -32,7 +32,7 @@ func TestMistakesInSettingsAreNamed(t *testing.T) {
 		flags      map[string]string
 		want       []string
 	}{
-		{"a misspelt key", "\n\nread_onlu = true\n", nil, nil, []string{"config.toml:3", `"read_onlu"`, "did you mean read_only?"}},
+		{"a misspelt key", "\n\nread_nly = true\n", nil, nil, []string{"config.toml:3", `"read_nly"`, "did you mean read_only?"}},
 		{"a key like no other", "zzz = 1\n", nil, nil, []string{"config.toml:1", "known:", "read_only"}},
 		{"quotes around a truth value", `read_only = "true"`, nil, nil, []string{"config.toml:1", "true or false, without quotes"}},
 		{"a number for text", "base_url = 5", nil, nil, []string{"text in quotes"}},
@@ -47,7 +47,7 @@ func TestMistakesInSettingsAreNamed(t *testing.T) {
 		{"half of the credentials", `client_id = "x"`, nil, nil, []string{"config.toml:1", "client secret"}},
 		{"halves from two places", `client_id = "x"`, []string{"AURA_CLIENT_SECRET=y"}, nil, []string{"environment AURA_CLIENT_SECRET", "client ID"}},
 		{"two spellings", "", []string{"AURA_CLIENT_ID=a", "NEO4J_AURA_CLIENT_ID=b", "AURA_CLIENT_SECRET=c"}, nil, []string{"AURA_CLIENT_ID", "NEO4J_AURA_CLIENT_ID", "different values"}},
-		{"a misspelt variable", "", []string{"AURA_MCP_READ_ONLU=true"}, nil, []string{"AURA_MCP_READ_ONLU", "did you mean AURA_MCP_READ_ONLY?"}},
+		{"a misspelt variable", "", []string{"AURA_MCP_READ_NLY=true"}, nil, []string{"AURA_MCP_READ_NLY", "did you mean AURA_MCP_READ_ONLY?"}},
 		{"stored credentials to another address", "client_id = \"x\"\nclient_secret = \"y\"\n", []string{"AURA_BASE_URL=https://evil.example"}, nil, []string{"environment AURA_BASE_URL", "another address"}},
 		{"by a flag as well", "client_id = \"x\"\nclient_secret = \"y\"\n", nil, map[string]string{"auth_url": "https://evil.example/t"}, []string{"--auth-url", "another address"}},
 		{"an address that is none", "", nil, map[string]string{"base_url": "api.neo4j.io"}, []string{"--base-url", "api.neo4j.io"}},

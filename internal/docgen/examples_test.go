@@ -43,6 +43,10 @@ func exampleCalls() map[string][2]string {
 		"list_tenants":           {`{}`, `{"tenant":"Production"}`},
 		"get_tenant":             {`{"tenant":"Production","type":"business-critical"}`, `{}`},
 
+		"check_instance_health": {`{"instance":"staging-orders","chart":true}`, `{"instance":"staging-orders","window_seconds":10}`},
+		"check_fleet_health":    {`{}`, `{"tenant":"Prodction"}`},
+		"get_instance_metrics":  {`{"instance":"prod-orders","name":"page_cache"}`, `{"instance":"recommendations"}`},
+
 		"list_customer_managed_keys":  {`{}`, `{"tenant":"Prodction"}`},
 		"get_customer_managed_key":    {`{"key_id":"fraud-analytics"}`, `{"key_id":"fraud"}`},
 		"create_customer_managed_key": {`{"name":"orders","tenant":"Production","cloud_key_id":"arn:aws:kms:us-east-1:111122223333:key/0e6d","cloud_provider":"aws","region":"us-east-1","instance_type":"enterprise-db"}`, `{"name":"orders","tenant":"Production","cloud_key_id":"arn:aws:kms:us-east-1:111122223333:key/0e6d","cloud_provider":"aws","region":"us-east-1","instance_type":"enterprise-ds"}`},
