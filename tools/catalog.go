@@ -55,8 +55,8 @@ type Options struct {
 	SafetySnapshots bool
 	// Journal is what this server did and was asked.
 	Journal *audit.Journal
-	// Thresholds are the bounds of the health check. The zero value has the usual ones.
-	Thresholds health.Thresholds
+	// Thresholds are the bounds of the health check for a database of a name. Nil has the usual ones.
+	Thresholds func(name string) health.Thresholds
 }
 
 // New makes a fleet.

@@ -94,7 +94,7 @@ func (f *Fleet) assess(ctx context.Context, call op.Call, aura *auraclient.Clien
 		}
 		return notReadable(i.ID, missed), missed, nil
 	}
-	v := f.vitals.judge(health.Input{
+	v := f.vitals.judge(i.Name, health.Input{
 		InstanceID: i.ID, Status: i.Status, EndpointKind: kindInstance, Scrape: read.now, Earlier: read.earlier, Now: time.Now(),
 	}, read.address)
 	if read.note != "" {

@@ -208,7 +208,7 @@ func (c *checkup) judge(vitals *vitals, now time.Time) bool {
 		if d != nil {
 			in.Status = d.Status
 		}
-		c.verdict = vitals.judge(in, c.read.address)
+		c.verdict = vitals.judge(c.summary.Name, in, c.read.address)
 	}
 	return true
 }

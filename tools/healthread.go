@@ -30,7 +30,7 @@ const (
 
 // vitals is what is remembered of metrics between calls.
 type vitals struct {
-	thresholds health.Thresholds
+	thresholds func(name string) health.Thresholds
 
 	mu        sync.Mutex
 	readings  map[string][]*auraclient.Scrape // by address, oldest first
@@ -39,7 +39,10 @@ type vitals struct {
 	fleet     listing
 }
 
-func newVitals(t health.Thresholds) *vitals {
+func newVitals(t func(name string) health.Thresholds) *vitals {
+	if t == nil {
+		t = func(string) health.Thresholds { return health.Thresholds{} }
+	}
 	return &vitals{thresholds: t, readings: map[string][]*auraclient.Scrape{}, stored: map[string][]*auraclient.Scrape{}, addresses: map[string]tenantAddress{}}
 }
 
@@ -100,11 +103,11 @@ func (v *vitals) store(address string, s *auraclient.Scrape) *auraclient.Scrape 
 	return nil
 }
 
-// judge makes the verdict on one instance. Rates come from readings minutes apart and the growth of storage from readings
+// judge makes the verdict on one instance, by the thresholds for its name. Rates come from readings minutes apart and the growth of storage from readings
 // hours apart, so the latter is judged by itself and added.
-func (v *vitals) judge(in health.Input, address string) health.Verdict {
+func (v *vitals) judge(name string, in health.Input, address string) health.Verdict {
 	const growth = "storage_growth"
-	in.Thresholds = v.thresholds
+	in.Thresholds = v.thresholds(name)
 	out := health.Assess(in)
 	old := v.store(address, in.Scrape)
 	if old == nil || out.Reason == health.ReasonStale || out.Reason == health.ReasonClock {

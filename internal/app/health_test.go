@@ -698,7 +698,13 @@ func TestWatchLooksAgain(t *testing.T) {
 
 func TestThresholdsOfTheSettings(t *testing.T) {
 	t.Parallel()
-	strict, err := thresholds(config.Config{File: "config.toml", Tables: config.Tables{Health: map[string]config.Bounds{"cpu": {Warning: new(0.1), Critical: new(0.2)}}}})
+	strict, err := thresholds(config.Config{File: "config.toml", Tables: config.Tables{
+		Health: map[string]config.Bounds{"cpu": {Warning: new(0.01), Critical: new(0.02)}},
+		HealthFor: []config.HealthFor{
+			{Names: []string{"pr*"}, Signals: map[string]config.Bounds{"cpu": {Warning: new(0.1), Critical: new(0.2)}}},
+			{Names: []string{"batch-*"}, Signals: map[string]config.Bounds{"cpu": {Warning: new(0.98), Critical: new(0.99)}}},
+		},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -730,6 +736,9 @@ func TestThresholdsOfTheSettings(t *testing.T) {
 	} {
 		if _, err := thresholds(config.Config{File: "config.toml", Tables: config.Tables{Health: map[string]config.Bounds{id: bounds}}}); err == nil || !strings.HasPrefix(err.Error(), "config.toml: [health."+id+"]: ") {
 			t.Errorf("%s %+v: %v", id, bounds, err)
+		}
+		if _, err := thresholds(config.Config{File: "config.toml", Tables: config.Tables{HealthFor: []config.HealthFor{{Names: []string{"x"}, Signals: map[string]config.Bounds{id: bounds}}}}}); err == nil || !strings.HasPrefix(err.Error(), "config.toml: [health_for.signals."+id+"]: ") {
+			t.Errorf("for names, %s %+v: %v", id, bounds, err)
 		}
 	}
 }

@@ -345,13 +345,34 @@ func (f fleetFlags) adding(policy func() (guard.Policy, error)) func() (guard.Po
 	}
 }
 
-// thresholds are the usual ones with those of the settings in their place.
-func thresholds(c config.Config) (health.Thresholds, error) {
-	var t health.Thresholds
-	for _, id := range slices.Sorted(maps.Keys(c.Health)) {
+// thresholds are the usual ones with those of the settings in their place: first for all databases, then for those whose name
+// fits a pattern, in the order of the file.
+func thresholds(c config.Config) (func(name string) health.Thresholds, error) {
+	all, err := override(health.Thresholds{}, c.Health, c.File+": [health.%s]: %w")
+	if err != nil {
+		return nil, err
+	}
+	for _, special := range c.HealthFor { // a mistake shows at the start, not at the first check
+		if _, err := override(all, special.Signals, c.File+": [health_for.signals.%s]: %w"); err != nil {
+			return nil, err
+		}
+	}
+	return func(name string) health.Thresholds {
+		t := all
+		for _, special := range c.HealthFor {
+			if special.Fits(name) {
+				t, _ = override(t, special.Signals, "%s: %w") // checked above
+			}
+		}
+		return t
+	}, nil
+}
+
+func override(t health.Thresholds, signals map[string]config.Bounds, format string) (health.Thresholds, error) {
+	for _, id := range slices.Sorted(maps.Keys(signals)) {
 		var err error
-		if t, err = t.Override(id, health.Bound{Warning: c.Health[id].Warning, Critical: c.Health[id].Critical}); err != nil {
-			return t, fmt.Errorf("%s: [health.%s]: %w", c.File, id, err)
+		if t, err = t.Override(id, health.Bound{Warning: signals[id].Warning, Critical: signals[id].Critical}); err != nil {
+			return t, fmt.Errorf(format, id, err)
 		}
 	}
 	return t, nil

@@ -91,7 +91,7 @@ type setup struct {
 	gate   *guard.Gate
 	sim    *aurasim.Server // the demo's
 
-	thresholds health.Thresholds
+	thresholds func(name string) health.Thresholds
 }
 
 // flags of the commands that work on a fleet.
@@ -214,6 +214,9 @@ func (s *setup) client(id string, secret auraclient.Secret, baseURL, authURL str
 	options := []auraclient.Option{
 		auraclient.WithBaseURL(baseURL), auraclient.WithTransport(transport), auraclient.WithLogger(s.log),
 		auraclient.WithUserAgent("aura-mcp/" + version()), auraclient.WithRateLimit(s.config.RequestsPerMinute),
+	}
+	if !s.demo && s.config.MetricsClientID != "" {
+		options = append(options, auraclient.WithMetricsCredentials(s.config.MetricsClientID, s.config.MetricsClientSecret))
 	}
 	if authURL != "" {
 		options = append(options, auraclient.WithAuthURL(authURL))

@@ -16,8 +16,12 @@ import (
 
 // Config is the settings in force.
 type Config struct {
-	ClientID          string
-	ClientSecret      auraclient.Secret
+	ClientID     string
+	ClientSecret auraclient.Secret
+	// MetricsClientID and its secret are a second API key, for metrics alone; empty where the first serves.
+	MetricsClientID     string
+	MetricsClientSecret auraclient.Secret
+
 	BaseURL           string
 	AuthURL           string // empty: the base URL's own
 	RequestsPerMinute int
@@ -106,21 +110,30 @@ func Load(s Sources) (Config, error) {
 // merge joins the layers. Two rules protect a person from an environment that is not their own, such as a repository's
 // .mcp.json: stored credentials go only to the addresses stored with them, and stored policy can only be tightened.
 func merge(flags, env, file, defaults layer) (Config, error) {
-	credentials, err := credentialLayer(env, file)
+	credentials, err := credentialLayer("client", env, file)
+	if err != nil {
+		return Config{}, err
+	}
+	metrics, err := credentialLayer("metrics_client", env, file)
 	if err != nil {
 		return Config{}, err
 	}
 	all := overlay(flags, env, file, defaults)
-	if stored := file["client_id"]; credentials["client_id"] == stored && stored.text != "" {
-		for _, key := range []string{"base_url", "auth_url"} {
-			if all[key] != file[key] {
+	for key, used := range map[string]layer{"client_id": credentials, "metrics_client_id": metrics} {
+		stored := file[key]
+		if stored.text == "" || used[key] != stored {
+			continue
+		}
+		for _, address := range []string{"base_url", "auth_url"} {
+			if all[address] != file[address] {
 				return Config{}, fmt.Errorf("%s (%s) would send the credentials stored in %s to another address: set AURA_CLIENT_ID and AURA_CLIENT_SECRET together with it, or store %s in the file",
-					key, all[key].origin, stored.origin, key)
+					address, all[address].origin, stored.origin, address)
 			}
 		}
 	}
 	c := settle(all)
 	c.ClientID, c.ClientSecret = credentials["client_id"].text, auraclient.Secret(credentials["client_secret"].text)
+	c.MetricsClientID, c.MetricsClientSecret = metrics["metrics_client_id"].text, auraclient.Secret(metrics["metrics_client_secret"].text)
 	c.tighten(all, file)
 	return c, nil
 }
@@ -176,7 +189,7 @@ func gigabytes(size string) int {
 // demo keeps what does not name an account.
 func demo(flags, all layer) (Config, error) {
 	ignored := []string{}
-	for _, key := range []string{"client_id", "client_secret", "base_url", "auth_url"} {
+	for _, key := range []string{"client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url"} {
 		v, given := all[key]
 		if !given {
 			continue
@@ -196,9 +209,9 @@ func demo(flags, all layer) (Config, error) {
 
 // credentialLayer picks the layer that brings the credentials: both halves from one place, so that an ID of one account never
 // meets the secret of another.
-func credentialLayer(env, file layer) (layer, error) {
+func credentialLayer(kind string, env, file layer) (layer, error) {
 	for _, l := range []layer{env, file} {
-		id, secret := l["client_id"], l["client_secret"]
+		id, secret := l[kind+"_id"], l[kind+"_secret"]
 		switch {
 		case id.text != "" && secret.text != "":
 			return l, nil

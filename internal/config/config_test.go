@@ -56,6 +56,9 @@ func TestMistakesInSettingsAreNamed(t *testing.T) {
 		{"a standing approval without a limit", "[[preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"ci-*\"]\n", nil, nil, []string{"max_per_day"}},
 		{"a misspelt key of a table", "[[preapproved]]\noperation = [\"pause_instance\"]\n", nil, nil, []string{"preapproved", `"operation"`}},
 		{"a bound of the wrong kind", "[health.cpu]\nwarning = \"high\"\n", nil, nil, []string{"config.toml: line 2", "health.cpu.warning"}},
+		{"thresholds for no names", "[[health_for]]\n[health_for.signals.cpu]\nwarning = 0.5\n", nil, nil, []string{"config.toml:1", "health_for", "names"}},
+		{"half of the metrics credentials", `metrics_client_id = "x"`, nil, nil, []string{"config.toml:1", "client secret"}},
+		{"stored metrics credentials to another address", "metrics_client_id = \"x\"\nmetrics_client_secret = \"y\"\n", []string{"AURA_BASE_URL=https://evil.example", "AURA_CLIENT_ID=a", "AURA_CLIENT_SECRET=b"}, nil, []string{"environment AURA_BASE_URL", "another address"}},
 		{"an unknown bound", "[health.cpu]\nwarn = 0.5\n", nil, nil, []string{"health", `"cpu.warn"`}},
 	}
 	for _, tt := range tests {

@@ -45,6 +45,8 @@ func Settings() []Setting {
 	return []Setting{
 		{Key: "client_id", Env: []string{"AURA_CLIENT_ID", "NEO4J_AURA_CLIENT_ID"}, Help: "client ID of an Aura API key", allowed: filled},
 		{Key: "client_secret", Env: []string{"AURA_CLIENT_SECRET", "NEO4J_AURA_CLIENT_SECRET"}, Help: "its secret", allowed: filled},
+		{Key: "metrics_client_id", Env: []string{"AURA_METRICS_CLIENT_ID"}, Help: "client ID of another API key for metrics alone, whose user has the role Metrics Reader", allowed: filled},
+		{Key: "metrics_client_secret", Env: []string{"AURA_METRICS_CLIENT_SECRET"}, Help: "its secret", allowed: filled},
 		{Key: "base_url", Env: []string{"AURA_BASE_URL"}, Flag: "base-url", Default: auraclient.DefaultBaseURL, Help: "address of the Aura API, with or without /v1", allowed: address},
 		{Key: "auth_url", Env: []string{"AURA_AUTH_URL"}, Flag: "auth-url", Default: "the base URL's host + /oauth/token", Help: "address of the token endpoint", allowed: address},
 		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", kind: truth, allowed: oneOf("true", "false")},

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -17,6 +18,22 @@ type Tables struct {
 	Preapproved []Preapproved `toml:"preapproved"`
 	// Health are thresholds of the health check, by signal.
 	Health map[string]Bounds `toml:"health"`
+	// HealthFor are thresholds of databases with certain names.
+	HealthFor []HealthFor `toml:"health_for"`
+}
+
+// HealthFor sets thresholds for the databases whose name fits a pattern.
+type HealthFor struct {
+	Names   []string          `toml:"names"` // patterns, with * as a wildcard
+	Signals map[string]Bounds `toml:"signals"`
+}
+
+// Fits reports whether a name fits one of the patterns.
+func (h HealthFor) Fits(name string) bool {
+	return slices.ContainsFunc(h.Names, func(pattern string) bool {
+		ok, err := path.Match(strings.ReplaceAll(pattern, "[", `\[`), name)
+		return err == nil && ok
+	})
 }
 
 // Preapproved lets operations run on databases without asking, as far as it goes.
@@ -33,7 +50,7 @@ type Bounds struct {
 	Critical *float64 `toml:"critical"`
 }
 
-func tableKeys() []string { return []string{"preapproved", "health"} }
+func tableKeys() []string { return []string{"preapproved", "health", "health_for"} }
 
 // parseTables decodes the tables of the file. Its problems name the line where a table begins.
 func parseTables(name, content string, raw map[string]any) (t Tables, problems []error) {
@@ -58,6 +75,11 @@ func parseTables(name, content string, raw map[string]any) (t Tables, problems [
 			}
 		}
 		t = one
+	}
+	for _, h := range t.HealthFor {
+		if len(h.Names) == 0 || len(h.Signals) == 0 {
+			problems = append(problems, fmt.Errorf("%s:%d: health_for needs names and signals, such as names = [\"batch-*\"] and [health_for.signals.cpu]", name, lineOf(content, "health_for")))
+		}
 	}
 	for _, p := range t.Preapproved {
 		if err := p.check(); err != nil {
