@@ -7,7 +7,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/audit"
@@ -38,8 +37,7 @@ type Fleet struct {
 	mu      sync.Mutex
 	aura    *auraclient.Client
 	details map[string]seen
-	started map[string]begun     // by instance: the last change
-	lost    map[string]time.Time // by tenant and name: when a create whose outcome is not known was sent
+	started map[string]begun // by instance: the last change
 }
 
 // Options are what a fleet needs from its surroundings.
@@ -53,7 +51,7 @@ type Options struct {
 	Alone func(context.Context) (release func(), err error)
 	// SafetySnapshots takes a snapshot of a database before its data is replaced.
 	SafetySnapshots bool
-	// Journal is what this server did and was asked.
+	// Journal is what this server did and was asked. Nil for a catalogue that is only described.
 	Journal *audit.Journal
 	// Thresholds are the bounds of the health check for a database of a name. Nil has the usual ones.
 	Thresholds func(name string) health.Thresholds
@@ -63,7 +61,7 @@ type Options struct {
 func New(o Options) *Fleet {
 	f := &Fleet{
 		connect: o.Connect, vault: o.Vault, alone: o.Alone, journal: o.Journal, safety: o.SafetySnapshots, vitals: newVitals(o.Thresholds),
-		details: map[string]seen{}, started: map[string]begun{}, lost: map[string]time.Time{},
+		details: map[string]seen{}, started: map[string]begun{},
 	}
 	if f.alone == nil {
 		f.alone = func(context.Context) (func(), error) { return func() {}, nil }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aura-mcp/auraclient"
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
 	"aura-mcp/internal/vault"
@@ -64,7 +65,7 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 	if err != nil {
 		return op.Plan{}, err
 	}
-	if err := f.notLost(tenant.ID, in.Name); err != nil {
+	if err := f.notLost(in.Name); err != nil {
 		return op.Plan{}, err
 	}
 	source, snapshot, err := f.cloneSource(ctx, aura, in)
@@ -290,9 +291,6 @@ func (f *Fleet) findLost(ctx context.Context, aura *auraclient.Client, planned c
 	if found {
 		return &auraclient.CreatedInstance{ID: i.ID, Name: i.Name, TenantID: i.TenantID, CreatedAt: i.CreatedAt}, nil
 	}
-	f.mu.Lock()
-	f.lost[r.TenantID+"/"+r.Name] = sent
-	f.mu.Unlock()
 	return nil, &op.Error{
 		What:    fmt.Sprintf("it is not known whether %s was created: the request was sent and Aura's answer got lost; no such database has appeared so far", text.Quote(r.Name)),
 		Next:    fmt.Sprintf("do not repeat it before %s; look with list_instances then, and tell the person", sent.Add(lostFor).Format("15:04 MST")),
@@ -317,17 +315,23 @@ func search[T any](ctx context.Context, list func() ([]T, error), is func(T) boo
 	return found, false
 }
 
-// notLost stops a create that may have been carried out already.
-func (f *Fleet) notLost(tenantID, name string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	sent, lost := f.lost[tenantID+"/"+name]
-	if !lost || time.Since(sent) >= lostFor {
-		return nil
+// notLost stops a create that may have been carried out already. It goes by the journal, which other processes write too and
+// which outlives this one.
+func (f *Fleet) notLost(name string) error {
+	entries, _, err := f.journal.Read(time.Now().Add(-lostFor))
+	if err != nil {
+		return fmt.Errorf("read the audit: %w", err)
 	}
-	return &op.Error{
-		What:      fmt.Sprintf("a create of %s was sent at %s and its outcome is not known: it may yet appear, and cost money", text.Quote(name), sent.Format("15:04 MST")),
-		Next:      fmt.Sprintf("look with list_instances; do not create it again before %s", sent.Add(lostFor).Format("15:04 MST")),
-		Unchanged: true,
+	for _, e := range entries {
+		open := e.Standing == audit.Unknown || e.Standing == audit.Running
+		if e.Operation != "create_instance" || !open || !e.About(name) {
+			continue
+		}
+		return &op.Error{
+			What:      fmt.Sprintf("a create of %s was sent at %s and its outcome is not known: it may yet appear, and cost money", text.Quote(name), e.Time.Format("15:04 MST")),
+			Next:      fmt.Sprintf("look with list_instances; do not create it again before %s", e.Time.Add(lostFor).Format("15:04 MST")),
+			Unchanged: true,
+		}
 	}
+	return nil
 }

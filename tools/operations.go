@@ -71,7 +71,7 @@ func (f *Fleet) listOperations(_ context.Context, _ op.Call, in listOperationsIn
 }
 
 func newOperationRow(e audit.Entry) OperationRow {
-	row := OperationRow{At: instant(e.Time), Operation: e.Operation, Decision: e.Decision, Outcome: e.Standing}
+	row := OperationRow{At: instant(e.Time), Operation: e.Operation, Decision: e.Decision, Outcome: string(e.Standing)}
 	for n, t := range e.Targets {
 		if n > 0 {
 			row.Targets += ", "

@@ -153,3 +153,19 @@ func TestTheJournalTellsHowItWent(t *testing.T) {
 		}
 	})
 }
+
+func TestALostCreateStopsAnEqualOneInAnotherProcess(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := filepath.Join(t.TempDir(), "audit")
+		first := newRig(t, func(o *rigOptions) { o.journal = audit.Open(dir) })
+		first.sim.Fail(aurasim.Fault{Method: http.MethodPost, Path: "/v1/instances", Kind: aurasim.CutBefore})
+		first.refuses(first.connect(modern, types("yes")), "create_instance", create("once"), "not known whether")
+		second := newRig(t, func(o *rigOptions) { o.journal = audit.Open(dir) })
+		c := second.connect(modern, types("yes"))
+		second.refuses(c, "create_instance", create("once"), "its outcome is not known", "Nothing was changed.")
+		must[tools.InstanceCreated](second, c, "create_instance", create("another"))
+		after(31 * time.Minute)
+		must[tools.InstanceCreated](second, c, "create_instance", create("once"))
+	})
+}

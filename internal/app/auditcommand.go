@@ -62,7 +62,7 @@ func (p Process) auditTable(entries []audit.Entry) {
 		for _, t := range e.Targets {
 			targets = append(targets, text.Quote(t.Name)+" "+t.ID)
 		}
-		rows = append(rows, []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, e.Standing, strings.Join(targets, ", "), e.Decision})
+		rows = append(rows, []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, string(e.Standing), strings.Join(targets, ", "), e.Decision})
 	}
 	s.table([]string{"TIME", "OPERATION", "OUTCOME", "ABOUT", "DECISION"}, rows, func(column int, cell string) string {
 		colour := map[string]string{"done": green, "accepted": green, "failed": red, "unknown": red, "refused": yellow}[cell]

@@ -27,6 +27,16 @@ const (
 	Finished Event = "finished" // after a run
 )
 
+// Standing is how an operation stands, as far as the journal tells.
+type Standing string
+
+// The standings; an operation that ended stands as its outcome.
+const (
+	Refused Standing = "refused"
+	Running Standing = "running"
+	Unknown Standing = "unknown" // it was started, and its end is not known
+)
+
 // Line is one line of the journal.
 type Line struct {
 	Time      time.Time       `json:"time"`
@@ -115,9 +125,9 @@ func cutOff(f *os.File) bool {
 
 // Entry is one operation: its decision, and its end where it ran.
 type Entry struct {
-	Line            // as decided
-	End      *Line  `json:"end,omitempty"`
-	Standing string `json:"standing"` // refused, running or unknown, or the outcome
+	Line              // as decided
+	End      *Line    `json:"end,omitempty"`
+	Standing Standing `json:"standing"`
 }
 
 // unknownAfter is when a decision without an end counts as of unknown outcome: nothing runs that long.
@@ -194,16 +204,16 @@ func add(byID map[string]*Entry, l Line) {
 	}
 }
 
-func (e *Entry) standing() string {
+func (e *Entry) standing() Standing {
 	switch {
 	case e.End != nil:
-		return e.End.Outcome
+		return Standing(e.End.Outcome)
 	case !e.Runs:
-		return "refused"
+		return Refused
 	case time.Since(e.Time) < unknownAfter:
-		return "running"
+		return Running
 	}
-	return "unknown"
+	return Unknown
 }
 
 // About reports whether the operation was about a name or an ID.

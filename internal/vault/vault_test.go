@@ -1,0 +1,125 @@
+package vault
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+// fakeRing is a keyring that a test can break.
+type fakeRing struct {
+	entries map[string]string
+	err     error
+	after   int // how many writes work before it breaks
+}
+
+func (r *fakeRing) Set(_, user, password string) error {
+	if r.err != nil && r.after <= 0 {
+		return r.err
+	}
+	r.after--
+	r.entries[user] = password
+	return nil
+}
+
+func (r *fakeRing) Delete(_, user string) error { delete(r.entries, user); return nil }
+
+func secret() Credentials {
+	return Credentials{InstanceID: "2f49c2b3", Name: "prod", URI: "neo4j+s://2f49c2b3.databases.neo4j.io", Username: "neo4j", Password: "hunter2hunter2"}
+}
+
+func TestAPasswordGoesToTheNextPlaceRatherThanGettingLost(t *testing.T) {
+	t.Parallel()
+	locked := errors.New("the keyring is locked")
+	tests := []struct {
+		name     string
+		sink     Sink
+		ring     *fakeRing
+		breakDir bool // after the place was made ready
+		kept     string
+	}{
+		{"the file", File, &fakeRing{err: locked}, false, "file"},
+		{"a file that breaks, then the keyring", File, &fakeRing{}, true, "keyring"},
+		{"a file that breaks and no keyring", File, &fakeRing{err: locked}, true, "result"},
+		{"the keyring", Keyring, &fakeRing{}, false, "keyring"},
+		{"a keyring that locks itself, then a file", Keyring, &fakeRing{err: locked, after: 1}, false, "file"},
+		{"the result, when that is asked for", Reveal, &fakeRing{}, false, "result"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "credentials")
+			tt.ring.entries = map[string]string{}
+			v := New(tt.sink, dir)
+			v.ring = tt.ring
+			slot, err := v.Prepare("label")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.breakDir {
+				if err := slot.file.file.Close(); err != nil { // as a disk that goes away
+					t.Fatal(err)
+				}
+			}
+			kept := slot.Keep(secret())
+			files, err := filepath.Glob(filepath.Join(dir, "Neo4j-2f49c2b3-Created-*.txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := "result"
+			switch {
+			case len(files) == 1:
+				got = "file"
+			case strings.Contains(tt.ring.entries["instance 2f49c2b3"], "hunter2hunter2"):
+				got = "keyring"
+			}
+			if got != tt.kept || kept.Revealed != (tt.kept == "result") || (kept.Where == "") != kept.Revealed {
+				t.Errorf("it went to the %s: %+v", got, kept)
+			}
+			if meant := map[Sink]string{File: "file", Keyring: "keyring", Reveal: "result"}[tt.sink]; (kept.Trouble != nil) != (meant != tt.kept) {
+				t.Errorf("trouble: %v", kept.Trouble)
+			}
+		})
+	}
+}
+
+func TestAPlaceThatIsNotSafeIsRefused(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("modes and links of this kind are Unix'")
+	}
+	parent := t.TempDir()
+	open, linked, file := filepath.Join(parent, "open"), filepath.Join(parent, "linked"), filepath.Join(parent, "file")
+	if err := errors.Join(os.Mkdir(open, 0o755), os.Chmod(open, 0o755), os.Symlink(t.TempDir(), linked), os.WriteFile(file, nil, 0o600)); err != nil { //nolint:gosec // the point of the test
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{open: "can be read by others", linked: "not a directory of its own", file: "", "": "no directory for private state"} {
+		if _, err := New(File, dir).Prepare("label"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", dir, err, want)
+		}
+	}
+	broken := New(Keyring, "")
+	broken.ring = &fakeRing{err: errors.New("no keyring here")}
+	if _, err := broken.Prepare("label"); err == nil || !strings.Contains(err.Error(), "no keyring here") {
+		t.Errorf("a keyring that is not there: %v", err)
+	}
+}
+
+func TestAPlaceThatIsNotNeededIsGivenBack(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "credentials")
+	slot, err := New(File, dir).Prepare("label")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(File, dir).Prepare("label"); err == nil {
+		t.Error("one place was given to two")
+	}
+	slot.Discard()
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
