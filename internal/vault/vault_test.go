@@ -93,7 +93,7 @@ func TestAPlaceThatIsNotSafeIsRefused(t *testing.T) {
 	}
 	parent := t.TempDir()
 	open, linked, file := filepath.Join(parent, "open"), filepath.Join(parent, "linked"), filepath.Join(parent, "file")
-	if err := errors.Join(os.Mkdir(open, 0o755), os.Chmod(open, 0o755), os.Symlink(t.TempDir(), linked), os.WriteFile(file, nil, 0o600)); err != nil { //nolint:gosec // the point of the test
+	if err := errors.Join(os.Mkdir(open, 0o755), os.Chmod(open, 0o755), os.Symlink(t.TempDir(), linked), os.WriteFile(file, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	for dir, want := range map[string]string{open: "can be read by others", linked: "not a directory of its own", file: "", "": "no directory for private state"} {
