@@ -89,7 +89,7 @@ func TestAnOperationThatOutlastsItsCallIsNotStartedAgain(t *testing.T) {
 				if n := overwrites(r); n != 1 {
 					t.Errorf("%d overwrites", n)
 				}
-				after(10 * time.Minute) // less than an outcome is kept for
+				after(10 * time.Minute)                                       // less than an outcome is kept for
 				r.refuses(again, "overwrite_instance", arguments, "declined") // told once; from then on it is a new one
 				if n := overwrites(r); n != 1 || asked != 1 {
 					t.Errorf("%d overwrites, asked %d times", n, asked)
