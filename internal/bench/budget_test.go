@@ -14,6 +14,7 @@ import (
 func budgets() []budget {
 	return []budget{
 		{name: "ToolListTokens", what: "default tool list, as a model sees it", unit: "tokens", limit: 4000, measure: toolListTokens},
+		{name: "AllToolsTokens", what: "the list of all toolsets", unit: "tokens", limit: 6000, measure: allToolsTokens},
 		{name: "ToolListSize", what: "tools/list result with output schemas", unit: "KB", limit: 36, measure: toolListSize},
 		{name: "Start", what: "start of the process to initialize", unit: "ms", limit: 1.5, relative: true, against: "bare server", measure: startTime},
 		{name: "Memory", what: "resident memory after tools/list", unit: "MB", limit: 2.5, relative: true, against: "bare server", measure: residentMemory},
@@ -49,8 +50,14 @@ func BenchmarkBudgets(b *testing.B) {
 }
 
 // toolListTokens counts the whole of what a host shows its model of a tool, field names included.
-func toolListTokens(b *testing.B, p programs) reading {
-	tools := listedTools(b, p)
+func toolListTokens(b *testing.B, p programs) reading { return tokensOf(b, listedTools(b, p)) }
+
+func allToolsTokens(b *testing.B, p programs) reading {
+	return tokensOf(b, listedTools(b, p, "--toolsets", "all"))
+}
+
+func tokensOf(b *testing.B, tools []string) reading {
+	b.Helper()
 	var tokens int
 	for b.Loop() {
 		tokens = 0
@@ -68,13 +75,13 @@ type shownTool struct {
 	InputSchema json.RawMessage `json:"inputSchema"`
 }
 
-func listedTools(b *testing.B, p programs) []string {
+func listedTools(b *testing.B, p programs, args ...string) []string {
 	b.Helper()
 	var listed struct {
 		Tools      []shownTool `json:"tools"`
 		NextCursor string      `json:"nextCursor"`
 	}
-	if err := json.Unmarshal(toolList(b, p), &listed); err != nil {
+	if err := json.Unmarshal(toolList(b, p, args...), &listed); err != nil {
 		b.Fatal(err)
 	}
 	if len(listed.Tools) == 0 || listed.NextCursor != "" {
@@ -92,9 +99,9 @@ func listedTools(b *testing.B, p programs) []string {
 	return shown
 }
 
-func toolList(b *testing.B, p programs) json.RawMessage {
+func toolList(b *testing.B, p programs, args ...string) json.RawMessage {
 	b.Helper()
-	s := p.start(b, p.product)
+	s := p.start(b, p.product, args...)
 	defer s.stop()
 	s.initialize(b)
 	return s.listTools(b)

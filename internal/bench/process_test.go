@@ -74,10 +74,10 @@ type session struct {
 const sessionTime = 20 * time.Second
 
 // start runs a server with credentials, as for an account: with them it sets up all it has, and contacts nobody yet.
-func (p programs) start(b *testing.B, binary string) *session {
+func (p programs) start(b *testing.B, binary string, args ...string) *session {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), sessionTime)
-	s := &session{cmd: exec.CommandContext(ctx, binary), log: &bytes.Buffer{}, cancel: cancel}
+	s := &session{cmd: exec.CommandContext(ctx, binary, args...), log: &bytes.Buffer{}, cancel: cancel}
 	s.cmd.Env = []string{"HOME=" + p.home, "AppData=" + p.home, "AURA_CLIENT_ID=bench", "AURA_CLIENT_SECRET=bench"}
 	s.cmd.Stderr = s.log
 	in, err := s.cmd.StdinPipe()
