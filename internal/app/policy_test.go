@@ -13,6 +13,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/guard"
 	"aura-mcp/tools"
@@ -54,6 +55,10 @@ func TestPolicyRefusesAndNamesItsRule(t *testing.T) {
 					if !strings.Contains(strings.ToLower(text), strings.ToLower(want)) {
 						t.Errorf("it does not say %q: %s", want, text)
 					}
+				}
+				entries, _, err := r.journal.Read(time.Time{})
+				if err != nil || len(entries) != 1 || entries[0].Standing != audit.Refused || entries[0].Operation != tt.tool {
+					t.Errorf("the audit has %+v, %v; want the refusal", entries, err)
 				}
 			})
 		})

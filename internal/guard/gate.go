@@ -105,7 +105,10 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 		return g.attend(ctx, r, flying, call.Deadline.Add(tellTime))
 	}
 	plan, err := g.planned(ctx, r, policy, answer)
-	if err != nil {
+	switch {
+	case errors.Is(err, errForbidden):
+		return g.refused(r, plan, "", err)
+	case err != nil:
 		return op.Failure(err)
 	}
 	if !plan.Effects.Guarded() {

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -51,16 +52,21 @@ func (p Policy) refusal(s op.Spec) error {
 	return nil
 }
 
-func forbidden(what, next string) error { return &op.Error{What: what, Next: next, Unchanged: true} }
+// errForbidden marks what the policy refuses, which the audit has, from what cannot work anyway.
+var errForbidden = errors.New("forbidden by the policy")
 
-// apply makes a plan keep to the policy, or refuses it: protected and locked targets leave a bulk, and a rename that takes a
+func forbidden(what, next string) error {
+	return &op.Error{What: what, Next: next, Unchanged: true, Err: errForbidden}
+}
+
+// apply makes a plan keep to the policy, or refuses it and returns it as it was: protected and locked targets leave a bulk, and a rename that takes a
 // database into or out of a pattern counts as more than a rename.
 func (p Policy) apply(plan op.Plan, atTerminal bool) (op.Plan, error) {
 	if plan.Effects == op.Read {
 		return plan, nil
 	}
 	if err := p.wanted(plan.Wants); err != nil {
-		return op.Plan{}, err
+		return plan, err
 	}
 	if plan.Rename != "" && len(plan.Targets) == 1 && p.marks(plan.Targets[0].Name) != p.marks(plan.Rename) {
 		plan.Effects |= op.Disruptive
@@ -75,7 +81,7 @@ func (p Policy) apply(plan op.Plan, atTerminal bool) (op.Plan, error) {
 		case plan.Bulk:
 			plan.Skipped = append(slices.Clone(plan.Skipped), op.Skip{Resource: t, Reason: why})
 		default:
-			return op.Plan{}, forbidden(fmt.Sprintf("%s is left alone: %s", text.Quote(t.Name), why), "tell the person; what is not possible here is possible in the Aura console")
+			return plan, forbidden(fmt.Sprintf("%s is left alone: %s", text.Quote(t.Name), why), "tell the person; what is not possible here is possible in the Aura console")
 		}
 	}
 	if plan.Targets = kept; len(kept) == 0 {
