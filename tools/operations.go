@@ -35,7 +35,7 @@ type OperationList struct {
 	Operations []OperationRow `json:"operations"`
 }
 
-func (f *Fleet) listOperations(_ context.Context, _ op.Call, in listOperationsIn) (OperationList, error) {
+func (f *Fleet) listOperations(_ context.Context, c op.Call, in listOperationsIn) (OperationList, error) {
 	from := time.Now().AddDate(0, 0, -defaultDays)
 	if in.From != "" {
 		var err error
@@ -52,7 +52,7 @@ func (f *Fleet) listOperations(_ context.Context, _ op.Call, in listOperationsIn
 	}
 	out := OperationList{From: instant(from), Operations: []OperationRow{}}
 	for _, e := range entries {
-		if in.Instance != "" && !e.About(in.Instance) {
+		if e.Principal != c.Caller.Principal || e.Profile != c.Caller.Profile || (in.Instance != "" && !e.About(in.Instance)) {
 			continue
 		}
 		if out.Total++; out.Total <= in.Limit {

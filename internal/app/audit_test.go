@@ -15,6 +15,7 @@ import (
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/guard"
+	"aura-mcp/internal/op"
 	"aura-mcp/tools"
 )
 
@@ -110,7 +111,7 @@ func TestTheJournalTellsHowItWent(t *testing.T) {
 		r.refuses(yes, "create_snapshot", map[string]any{"instance": "staging"}, "not known whether")
 		after(time.Second)
 		// A process that was killed between decision and end leaves the first line alone, and may have cut off its last.
-		if err := r.journal.Write(audit.Line{Time: time.Now(), Event: audit.Decided, ID: "killed", Operation: "delete_instance", Decision: "approved", Runs: true, Targets: []audit.Target{{ID: stagingID, Name: "staging"}}}); err != nil {
+		if err := r.journal.Write(audit.Line{Time: time.Now(), Principal: op.Local, Event: audit.Decided, ID: "killed", Operation: "delete_instance", Decision: "approved", Runs: true, Targets: []audit.Target{{ID: stagingID, Name: "staging"}}}); err != nil {
 			t.Fatal(err)
 		}
 		after(time.Second)

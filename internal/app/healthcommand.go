@@ -332,12 +332,12 @@ func (h *healthView) fleet(v tools.FleetHealth) {
 }
 
 // adding lets the command use its own tools. Which ones assistants are offered is another matter.
-func (f fleetFlags) adding(policy func() (guard.Policy, error)) func() (guard.Policy, error) {
+func (f fleetFlags) adding(policy func(string) (guard.Policy, error)) func(string) (guard.Policy, error) {
 	if f.toolset == "" {
 		return policy
 	}
-	return func() (guard.Policy, error) {
-		p, err := policy()
+	return func(profile string) (guard.Policy, error) {
+		p, err := policy(profile)
 		if len(p.Toolsets) > 0 && !slices.Contains(p.Toolsets, f.toolset) {
 			p.Toolsets = append(slices.Clone(p.Toolsets), f.toolset)
 		}

@@ -50,7 +50,7 @@ func newPolicySource(c config.Config, load func() (config.Config, error), log *s
 }
 
 // policy returns the policy in force. With an error it is the one before.
-func (s *policySource) policy() (guard.Policy, error) {
+func (s *policySource) policy(string) (guard.Policy, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := stampOf(s.file)

@@ -184,21 +184,21 @@ func TestSettingsCountFromTheMomentTheyAreSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	source := newPolicySource(c, load, slog.New(slog.DiscardHandler))
-	if p, err := source.policy(); err != nil || p.ReadOnly {
+	if p, err := source.policy(""); err != nil || p.ReadOnly {
 		t.Errorf("without a file: %+v, %v", p, err)
 	}
 	save("read_only = true\nlocked = [\"prod*\"]\n")
-	if p, err := source.policy(); err != nil || !p.ReadOnly || len(p.Locked) != 1 {
+	if p, err := source.policy(""); err != nil || !p.ReadOnly || len(p.Locked) != 1 {
 		t.Errorf("after saving: %+v, %v", p, err)
 	}
 	save("read_only = tru\n")
 	for range 2 {
-		if p, err := source.policy(); err == nil || !p.ReadOnly || !strings.Contains(err.Error(), "config.toml:1") {
+		if p, err := source.policy(""); err == nil || !p.ReadOnly || !strings.Contains(err.Error(), "config.toml:1") {
 			t.Errorf("a broken file: %+v, %v", p, err)
 		}
 	}
 	save("[[preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"ci-*\"]\nmax_per_day = 3\n")
-	if p, err := source.policy(); err != nil || p.ReadOnly || len(p.Standing) != 1 || p.Standing[0].MaxPerDay != 3 {
+	if p, err := source.policy(""); err != nil || p.ReadOnly || len(p.Standing) != 1 || p.Standing[0].MaxPerDay != 3 {
 		t.Errorf("after mending: %+v, %v", p, err)
 	}
 }

@@ -122,7 +122,7 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	if o.journal != nil {
 		r.journal = o.journal
 	}
-	gate, err := guard.New(guard.Options{Policy: func() (guard.Policy, error) { return o.policy, o.policyErr }, Journal: r.journal, Log: log})
+	gate, err := guard.New(guard.Options{Policy: func(string) (guard.Policy, error) { return o.policy, o.policyErr }, Journal: r.journal, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

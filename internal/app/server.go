@@ -72,7 +72,7 @@ func (o serverOptions) offer(s *server.MCPServer, hidden map[string]bool) error 
 		if err := operation.Check(); err != nil {
 			return err
 		}
-		hidden[operation.Spec.Name] = !o.Gate.Offers(operation.Spec)
+		hidden[operation.Spec.Name] = !o.Gate.Offers("", operation.Spec)
 		tools = append(tools, server.ServerTool{Tool: operation.Tool(), Handler: o.handler(operation)})
 	}
 	s.AddTools(tools...)
@@ -89,10 +89,24 @@ func (o serverOptions) handler(operation op.Operation) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		reporter := newReporter(ctx, request)
 		defer reporter.close()
-		result := o.Gate.Handle(ctx, operation, op.Call{Progress: reporter.report}, request)
+		result := o.Gate.Handle(ctx, operation, op.Call{Caller: op.Caller{Principal: op.Local}, Client: clientName(ctx), Progress: reporter.report}, request)
 		if o.Demo {
 			result.Meta = mcp.NewMetaFromMap(map[string]any{demoMark: true})
 		}
 		return result, nil
 	}
+}
+
+// clientName is what the calling program says it is.
+func clientName(ctx context.Context) string {
+	if server.IsModernRequest(ctx) {
+		if info := server.RequestProtocolInfoFromContext(ctx).ClientInfo; info != nil {
+			return info.Name
+		}
+		return ""
+	}
+	if session, ok := server.ClientSessionFromContext(ctx).(server.SessionWithClientInfo); ok {
+		return session.GetClientInfo().Name
+	}
+	return ""
 }

@@ -42,6 +42,7 @@ type Line struct {
 	Time      time.Time       `json:"time"`
 	Event     Event           `json:"event"`
 	ID        string          `json:"id"` // joins the two lines of an operation
+	Profile   string          `json:"profile,omitempty"`
 	Principal string          `json:"principal"`
 	Operation string          `json:"operation"`
 	Arguments json.RawMessage `json:"arguments,omitempty"`

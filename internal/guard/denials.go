@@ -21,10 +21,10 @@ type denials struct {
 }
 
 // subject is what a denial is about: the operation and its targets, whatever else the arguments say.
-func subject(r op.Request, plan op.Plan) string {
-	about := []string{r.Operation.Spec.Name}
-	for _, t := range plan.Targets {
-		about = append(about, t.ID)
+func subject(t task, plan op.Plan) string {
+	about := []string{t.call.Caller.Profile, t.call.Caller.Principal, t.Operation.Spec.Name}
+	for _, r := range plan.Targets {
+		about = append(about, r.ID)
 	}
 	return strings.Join(about, " ")
 }

@@ -45,8 +45,8 @@ func (g *Gate) answered(ctx context.Context, request mcp.CallToolRequest) *answe
 }
 
 // askByRetry answers with the question; the client calls again with the person's answer.
-func (g *Gate) askByRetry(r op.Request, plan op.Plan) *mcp.CallToolResult {
-	state, err := g.plans.add(r, plan)
+func (g *Gate) askByRetry(t task, plan op.Plan) *mcp.CallToolResult {
+	state, err := g.plans.add(t, plan)
 	if err != nil {
 		return op.Failure(err)
 	}
@@ -55,11 +55,11 @@ func (g *Gate) askByRetry(r op.Request, plan op.Plan) *mcp.CallToolResult {
 
 // askNow sends the question and waits until the deadline. The library would wait for ever, and turn an error of the client
 // into one of ours, so its bridge for old clients is not used.
-func (g *Gate) askNow(ctx context.Context, r op.Request, plan op.Plan, deadline time.Time) (*answer, error) {
+func (g *Gate) askNow(ctx context.Context, t task, plan op.Plan) (*answer, error) {
 	now := time.Now()
-	ctx, cancel := context.WithDeadline(ctx, deadline)
+	ctx, cancel := context.WithDeadline(ctx, t.call.Deadline.Add(askTime-callTime+tellTime))
 	defer cancel()
-	shown := &pending{approved: plan, operation: r.Operation.Spec.Name, arguments: r.Arguments(), asked: now}
+	shown := &pending{approved: plan, operation: t.Operation.Spec.Name, key: t.key(), asked: now}
 	result, err := server.ServerFromContext(ctx).RequestElicitation(ctx, mcp.ElicitationRequest{
 		Request: mcp.Request{Method: string(mcp.MethodElicitationCreate)},
 		Params:  question(plan),
@@ -145,20 +145,20 @@ func notApproved(why, next string) error {
 }
 
 // cannotAsk tells what a person can do themselves. The command asks them at their terminal, so it is no way around an approval.
-func (g *Gate) cannotAsk(r op.Request, plan op.Plan) error {
+func (g *Gate) cannotAsk(t task, plan op.Plan) error {
 	e := &op.Error{
-		What:      fmt.Sprintf("%s needs a person's approval, and this client cannot show approval questions", r.Operation.Spec.Name),
+		What:      fmt.Sprintf("%s needs a person's approval, and this client cannot show approval questions", t.Operation.Spec.Name),
 		Unchanged: true, Err: errCannotAsk,
 	}
 	const client = "a client that shows approval questions (Claude Code, VS Code, Cursor)"
 	switch {
 	case g.AtTerminal:
-		e.What = fmt.Sprintf("%s needs a person's approval, and there is no terminal here to ask at", r.Operation.Spec.Name)
+		e.What = fmt.Sprintf("%s needs a person's approval, and there is no terminal here to ask at", t.Operation.Spec.Name)
 		e.Next = "run it at a terminal, or let the settings approve it beforehand (preapproved)"
 	case g.Demo:
 		e.Next = "tell the person what you wanted to do: " + plan.Headline + " In the demo it takes " + client
 	default:
-		e.Next = fmt.Sprintf("tell the person what you wanted to do: %s They can run this in a terminal, which asks them there: `%s`; or use %s", plan.Headline, command(r, plan), client+", or the Aura console")
+		e.Next = fmt.Sprintf("tell the person what you wanted to do: %s They can run this in a terminal, which asks them there: `%s`; or use %s", plan.Headline, command(t.Request, plan), client+", or the Aura console")
 	}
 	return e
 }

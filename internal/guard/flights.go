@@ -30,21 +30,18 @@ type flight struct {
 
 func newFlights() *flights { return &flights{byKey: map[string]*flight{}} }
 
-// key is what makes two calls equal: operation and arguments, without how long to wait.
-func key(r op.Request) string { return r.Operation.Spec.Name + " " + string(r.Arguments()) }
-
 // find returns the flight of an equal call, unless its outcome has waited too long.
-func (f *flights) find(r op.Request) *flight {
+func (f *flights) find(t task) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	found := f.byKey[key(r)]
+	found := f.byKey[t.key()]
 	if found == nil {
 		return nil
 	}
 	select {
 	case <-found.done:
 		if time.Since(found.ended) >= keptFor {
-			delete(f.byKey, key(r))
+			delete(f.byKey, t.key())
 			return nil
 		}
 	default:
@@ -53,10 +50,10 @@ func (f *flights) find(r op.Request) *flight {
 }
 
 // start runs the operation on its own: the call that started it may end before.
-func (f *flights) start(r op.Request, run func() *mcp.CallToolResult) *flight {
+func (f *flights) start(t task, run func() *mcp.CallToolResult) *flight {
 	started := &flight{done: make(chan struct{})}
 	f.mu.Lock()
-	f.byKey[key(r)] = started
+	f.byKey[t.key()] = started
 	f.mu.Unlock()
 	f.running.Go(func() {
 		defer func() { started.ended = time.Now(); close(started.done) }()
@@ -66,36 +63,36 @@ func (f *flights) start(r op.Request, run func() *mcp.CallToolResult) *flight {
 }
 
 // told returns the outcome of a flight and forgets it: it is told once, and the next equal call is a new one.
-func (f *flights) told(r op.Request, landed *flight) *mcp.CallToolResult {
+func (f *flights) told(t task, landed *flight) *mcp.CallToolResult {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.byKey[key(r)] == landed {
-		delete(f.byKey, key(r))
+	if f.byKey[t.key()] == landed {
+		delete(f.byKey, t.key())
 	}
 	result := *landed.result // a copy: each caller marks its own
 	return &result
 }
 
 // attend waits for a flight, as long as the call may last.
-func (g *Gate) attend(ctx context.Context, r op.Request, flying *flight, deadline time.Time) *mcp.CallToolResult {
-	timer := time.NewTimer(time.Until(deadline))
+func (g *Gate) attend(ctx context.Context, t task, flying *flight) *mcp.CallToolResult {
+	timer := time.NewTimer(time.Until(t.call.Deadline.Add(tellTime)))
 	defer timer.Stop()
 	select {
 	case <-flying.done:
-		return g.flights.told(r, flying)
+		return g.flights.told(t, flying)
 	case <-ctx.Done():
 		// Whoever waits for an outcome stops now, so what was started is told soon, even to a server that is about to end.
 		if ended(flying, cancelGrace) {
-			return g.flights.told(r, flying)
+			return g.flights.told(t, flying)
 		}
 		return op.Failure(&op.Error{
-			What: "the call was cancelled; " + r.Operation.Spec.Name + " had been started and goes on",
+			What: "the call was cancelled; " + t.Operation.Spec.Name + " had been started and goes on",
 			Next: "call it again with the same arguments to hear how it went: that starts nothing new",
 		})
 	case <-timer.C:
 		return encoded(underWay{
 			State:   op.InProgress,
-			Message: r.Operation.Spec.Name + " was approved and is running; it takes longer than one call may",
+			Message: t.Operation.Spec.Name + " was approved and is running; it takes longer than one call may",
 			Next:    "tell the person; call it again with the same arguments to hear how it went: that starts nothing new",
 		})
 	}

@@ -47,7 +47,7 @@ type Gate struct {
 type Options struct {
 	// Policy is asked at every call, so that what the person changes counts at once. With an error it returns the last policy
 	// that could be read: reads go on by it, and nothing that changes something runs.
-	Policy  func() (Policy, error)
+	Policy  func(profile string) (Policy, error)
 	Journal *audit.Journal
 	Log     *slog.Logger
 	// AtTerminal says that approvals are asked at the terminal of the person who runs the program.
@@ -66,23 +66,23 @@ func New(o Options) (*Gate, error) {
 	return &Gate{Options: o, plans: plans, flights: newFlights(), denials: newDenials()}, nil
 }
 
-// Offers reports whether the policy leaves the operation in the list of tools.
-func (g *Gate) Offers(s op.Spec) bool {
-	policy, _ := g.Policy() // where it cannot be read, the last one counts
+// Offers reports whether the policy of a profile leaves the operation in the list of tools.
+func (g *Gate) Offers(profile string, s op.Spec) bool {
+	policy, _ := g.Policy(profile) // where it cannot be read, the last one counts
 	return policy.refusal(s) == nil
 }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
 func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (result *mcp.CallToolResult) {
 	defer g.recovering(o, &result)
-	policy, err := g.Policy()
+	policy, err := g.Policy(call.Caller.Profile)
 	if err == nil || o.Spec.Effects == op.Read {
 		err = policy.refusal(o.Spec)
 	} else {
 		err = &op.Error{What: "the settings of this server cannot be read, so nothing that changes anything runs: " + err.Error(), Next: "tell the person to mend that; reading goes on", Unchanged: true}
 	}
 	if err != nil && o.Spec.Effects != op.Read {
-		return g.refused(op.Request{Operation: o}, op.Plan{}, "", err)
+		return g.refused(task{Request: op.Request{Operation: o}, call: call}, op.Plan{}, "", err)
 	}
 	if err != nil {
 		return op.Failure(err)
@@ -92,41 +92,53 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 		return failure(o, err)
 	}
 	call.Deadline = time.Now().Add(callTime - tellTime)
+	t := task{Request: r, call: call}
 	if o.Spec.Effects == op.Read {
-		return g.run(ctx, r, call, op.Plan{})
+		return g.run(ctx, t, op.Plan{})
 	}
 
 	// An answer that came along is used up before anything else, so that it serves once however the rest goes.
 	answer := g.answered(ctx, request)
-	if answer != nil && !answer.plan.fits(r) {
+	if answer != nil && !answer.plan.fits(t) {
 		answer = nil // it was about something else
 	}
-	if flying := g.flights.find(r); flying != nil {
-		return g.attend(ctx, r, flying, call.Deadline.Add(tellTime))
+	if flying := g.flights.find(t); flying != nil {
+		return g.attend(ctx, t, flying)
 	}
-	plan, err := g.planned(ctx, r, policy, answer)
+	plan, err := g.planned(ctx, t, policy, answer)
 	switch {
 	case errors.Is(err, errForbidden):
-		return g.refused(r, plan, "", err)
+		return g.refused(t, plan, "", err)
 	case err != nil:
 		return op.Failure(err)
 	}
 	if !plan.Effects.Guarded() {
-		return g.runAudited(ctx, r, call, plan, "")
+		return g.runAudited(ctx, t, plan, "")
 	}
 	if _, covered := policy.standing(o.Spec.Name, plan, g.Journal); covered {
-		return g.runAudited(ctx, r, call, plan, standingApproval)
+		return g.runAudited(ctx, t, plan, standingApproval)
 	}
-	return g.guarded(ctx, r, call, policy, plan, answer)
+	return g.guarded(ctx, t, policy, plan, answer)
+}
+
+// task is a request together with the call that brought it.
+type task struct {
+	op.Request
+	call op.Call
+}
+
+// key is what makes two tasks equal: who calls, operation and arguments, without how long to wait.
+func (t task) key() string {
+	return strings.Join([]string{t.call.Caller.Profile, t.call.Caller.Principal, t.Operation.Spec.Name, string(t.Arguments())}, "\x00")
 }
 
 // planned reads what the request would do now. Where a person has answered already, this is the last look before it runs:
 // while they read, the world went on. Of an approved bulk the handler looks at each target on its own.
-func (g *Gate) planned(ctx context.Context, r op.Request, policy Policy, answer *answer) (op.Plan, error) {
+func (g *Gate) planned(ctx context.Context, t task, policy Policy, answer *answer) (op.Plan, error) {
 	if answer != nil && answer.plan.approved.Bulk {
 		return answer.plan.approved, nil
 	}
-	plan, err := r.Plan(ctx)
+	plan, err := t.Plan(ctx)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -134,44 +146,44 @@ func (g *Gate) planned(ctx context.Context, r op.Request, policy Policy, answer 
 }
 
 // guarded runs a plan once a person has approved exactly it.
-func (g *Gate) guarded(ctx context.Context, r op.Request, call op.Call, policy Policy, plan op.Plan, answer *answer) *mcp.CallToolResult {
+func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan, answer *answer) *mcp.CallToolResult {
 	way, err := wayToAsk(ctx)
 	if err != nil {
-		return g.refused(r, plan, "", g.cannotAsk(r, plan))
+		return g.refused(t, plan, "", g.cannotAsk(t, plan))
 	}
-	if err := g.denials.rest(subject(r, plan)); err != nil && answer == nil {
-		return g.refused(r, plan, "", err)
+	if err := g.denials.rest(subject(t, plan)); err != nil && answer == nil {
+		return g.refused(t, plan, "", err)
 	}
 	if way == waySealed && answer == nil {
-		return g.askByRetry(r, plan)
+		return g.askByRetry(t, plan)
 	}
 	if way == wayRequest {
-		if answer, err = g.askNow(ctx, r, plan, call.Deadline.Add(askTime-callTime+tellTime)); err != nil {
-			return g.refused(r, plan, elicitation, err)
+		if answer, err = g.askNow(ctx, t, plan); err != nil {
+			return g.refused(t, plan, elicitation, err)
 		}
-		if plan, err = g.planned(ctx, r, policy, answer); err != nil {
-			return g.refused(r, plan, elicitation, err)
+		if plan, err = g.planned(ctx, t, policy, answer); err != nil {
+			return g.refused(t, plan, elicitation, err)
 		}
 	}
 	if err := answer.verdict(); err != nil {
 		if answer.denied() {
-			g.denials.add(subject(r, answer.plan.approved))
+			g.denials.add(subject(t, answer.plan.approved))
 		}
-		return g.refused(r, plan, elicitation, err)
+		return g.refused(t, plan, elicitation, err)
 	}
 	if !answer.plan.approved.Same(plan) {
-		return g.refused(r, plan, elicitation, changed(answer.plan.approved, plan))
+		return g.refused(t, plan, elicitation, changed(answer.plan.approved, plan))
 	}
-	return g.runAudited(ctx, r, call, plan, elicitation)
+	return g.runAudited(ctx, t, plan, elicitation)
 }
 
 // runAudited runs an operation with effects between its two lines in the journal. The first is on the disk before anything is
 // sent: whatever happens then, it can be seen that something was tried.
-func (g *Gate) runAudited(ctx context.Context, r op.Request, call op.Call, plan op.Plan, approvedBy string) *mcp.CallToolResult {
+func (g *Gate) runAudited(ctx context.Context, t task, plan op.Plan, approvedBy string) *mcp.CallToolResult {
 	if plan.Effects == op.Read {
-		return g.run(ctx, r, call, plan)
+		return g.run(ctx, t, plan)
 	}
-	line := g.line(r, plan, approvedBy)
+	line := g.line(t, plan, approvedBy)
 	line.Runs, line.Decision = true, "approved"
 	switch approvedBy {
 	case "":
@@ -187,26 +199,26 @@ func (g *Gate) runAudited(ctx context.Context, r op.Request, call op.Call, plan 
 			Unchanged: true, Err: err,
 		})
 	}
-	flying := g.flights.start(r, func() (result *mcp.CallToolResult) {
-		defer g.recovering(r.Operation, &result)
-		result, end := g.timed(ctx, r, call, plan)
-		end.ID, end.Event, end.Principal, end.Operation = line.ID, audit.Finished, line.Principal, line.Operation
+	flying := g.flights.start(t, func() (result *mcp.CallToolResult) {
+		defer g.recovering(t.Operation, &result)
+		result, end := g.timed(ctx, t, plan)
+		end.ID, end.Event, end.Profile, end.Principal, end.Operation = line.ID, audit.Finished, line.Profile, line.Principal, line.Operation
 		if err := g.Journal.Write(end); err != nil {
 			g.Log.Error("the outcome of an operation could not be written to the audit", "operation", line.Operation, "id", line.ID, "outcome", end.Outcome, "error", err)
 		}
 		g.Log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
 		return result
 	})
-	return g.attend(ctx, r, flying, call.Deadline.Add(tellTime))
+	return g.attend(ctx, t, flying)
 }
 
 // timed runs what may run. It is not cancelled by the client going away: cut off half way, nobody would know what became of it.
-func (g *Gate) timed(ctx context.Context, r op.Request, call op.Call, plan op.Plan) (*mcp.CallToolResult, audit.Line) {
-	call.Gone = ctx.Done()
+func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (*mcp.CallToolResult, audit.Line) {
+	t.call.Gone = ctx.Done()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
 	defer cancel()
 	started := time.Now()
-	out, err := r.Run(ctx, call, plan)
+	out, err := t.Run(ctx, t.call, plan)
 	end := audit.Line{Time: time.Now(), Outcome: string(op.StateOf(out)), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
 	if err == nil {
 		return encoded(out), end
@@ -234,10 +246,10 @@ func (g *Gate) recovering(o op.Operation, result **mcp.CallToolResult) {
 }
 
 // run carries out what changes nothing.
-func (g *Gate) run(ctx context.Context, r op.Request, call op.Call, plan op.Plan) *mcp.CallToolResult {
-	out, err := r.Run(ctx, call, plan)
+func (g *Gate) run(ctx context.Context, t task, plan op.Plan) *mcp.CallToolResult {
+	out, err := t.Run(ctx, t.call, plan)
 	if err != nil {
-		return failure(r.Operation, err)
+		return failure(t.Operation, err)
 	}
 	return encoded(out)
 }
@@ -261,8 +273,8 @@ func encoded(out any) *mcp.CallToolResult {
 }
 
 // refused notes that an operation was not run, and why. That it could not be noted changes nothing: it does not run.
-func (g *Gate) refused(r op.Request, plan op.Plan, way string, why error) *mcp.CallToolResult {
-	line := g.line(r, plan, way)
+func (g *Gate) refused(t task, plan op.Plan, way string, why error) *mcp.CallToolResult {
+	line := g.line(t, plan, way)
 	line.Decision, _, _ = strings.Cut(why.Error(), "\n")
 	if err := g.Journal.Write(line); err != nil {
 		g.Log.Error("a refusal could not be written to the audit", "operation", line.Operation, "error", err)
@@ -276,22 +288,19 @@ const (
 	standingApproval = "standing approval" // a person decided beforehand, in the settings
 )
 
-func (g *Gate) line(r op.Request, plan op.Plan, way string) audit.Line {
+func (g *Gate) line(t task, plan op.Plan, way string) audit.Line {
 	l := audit.Line{
-		Time: time.Now(), Event: audit.Decided, ID: rand.Text(), Principal: principal, Operation: r.Operation.Spec.Name,
-		Arguments: r.Arguments(), Way: way,
+		Time: time.Now(), Event: audit.Decided, ID: rand.Text(), Profile: t.call.Caller.Profile, Principal: t.call.Caller.Principal,
+		Operation: t.Operation.Spec.Name, Arguments: t.Arguments(), Way: way,
 	}
 	if plan.Effects != op.Read {
 		l.Effects = plan.Effects.String()
 	}
-	for _, t := range plan.Targets {
-		l.Targets = append(l.Targets, audit.Target{ID: t.ID, Name: t.Name})
+	for _, r := range plan.Targets {
+		l.Targets = append(l.Targets, audit.Target{ID: r.ID, Name: r.Name})
 	}
 	return l
 }
-
-// principal is who calls: on stdio whoever started the server.
-const principal = "local"
 
 // way is how a person is asked.
 type way int

@@ -1,7 +1,6 @@
 package guard
 
 import (
-	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -22,15 +21,13 @@ const maxPlans = 64
 type pending struct {
 	approved  op.Plan // what the person sees, and so all that an approval covers
 	operation string
-	arguments []byte
+	key       string // of the task
 	asked     time.Time
 	expires   time.Time
 }
 
-// fits reports whether the request is the one that the person was asked about.
-func (p *pending) fits(r op.Request) bool {
-	return p.operation == r.Operation.Spec.Name && bytes.Equal(p.arguments, r.Arguments())
-}
+// fits reports whether the task is the one that the person was asked about, for the same caller.
+func (p *pending) fits(t task) bool { return p.key == t.key() }
 
 // plans keeps what waits for a decision. What the client carries is only a sealed reference: single use cannot be had from a
 // token alone, since whoever holds it can send it twice.
@@ -70,16 +67,16 @@ type sealed struct {
 const sealContext = "aura-mcp approval v1"
 
 // add keeps a plan for a decision and returns its sealed reference.
-func (p *plans) add(r op.Request, plan op.Plan) (string, error) {
+func (p *plans) add(t task, plan op.Plan) (string, error) {
 	now := time.Now()
 	id := rand.Text()
-	state, err := json.Marshal(sealed{Plan: id, Operation: r.Operation.Spec.Name, Expires: now.Add(planTime)})
+	state, err := json.Marshal(sealed{Plan: id, Operation: t.Operation.Spec.Name, Expires: now.Add(planTime)})
 	if err != nil {
 		return "", fmt.Errorf("seal the plan: %w", err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.waiting[id] = &pending{approved: plan, operation: r.Operation.Spec.Name, arguments: r.Arguments(), asked: now, expires: now.Add(planTime)}
+	p.waiting[id] = &pending{approved: plan, operation: t.Operation.Spec.Name, key: t.key(), asked: now, expires: now.Add(planTime)}
 	p.order = append(p.order, id)
 	if len(p.order) > maxPlans {
 		delete(p.waiting, p.order[0])

@@ -37,7 +37,9 @@ type Standing struct {
 }
 
 // Fixed is a policy that does not change.
-func Fixed(p Policy) func() (Policy, error) { return func() (Policy, error) { return p, nil } }
+func Fixed(p Policy) func(profile string) (Policy, error) {
+	return func(string) (Policy, error) { return p, nil }
+}
 
 // refusal says which rule forbids the operation whatever its arguments, or nil.
 func (p Policy) refusal(s op.Spec) error {

@@ -13,7 +13,7 @@ type thing struct {
 }
 
 // request is a prepared request of an operation that destroys.
-func request(tb testing.TB, name, thingName string) (op.Request, op.Plan) {
+func request(tb testing.TB, name, thingName string) (task, op.Plan) {
 	tb.Helper()
 	plan := op.Plan{Effects: op.Destructive, Confirm: thingName, Targets: []op.Resource{{ID: thingName}}}
 	o := op.Acts(op.Spec{Name: name, Title: "t", Description: "d", Toolset: "t", Effects: op.Destructive},
@@ -23,7 +23,7 @@ func request(tb testing.TB, name, thingName string) (op.Request, op.Plan) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return r, plan
+	return task{Request: r}, plan
 }
 
 // FuzzSealedState changes a valid state in every way the fuzzer finds: only the untouched one is ever accepted, and that once.

@@ -25,8 +25,20 @@ type Spec struct {
 	Idempotent  bool    // a second equal call changes nothing more
 }
 
+// Caller is on whose behalf a call comes. Nothing that one caller asked, was told or was refused reaches another.
+type Caller struct {
+	Profile   string // which credentials it goes by; "" where there is only one set
+	Principal string // who calls: [Local] on the person's own machine, the name of a token or an identity over HTTP
+}
+
+// Local is the principal of whoever started the server.
+const Local = "local"
+
 // Call is what a handler gets besides its arguments.
 type Call struct {
+	Caller Caller
+	// Client is what the calling program says it is, such as claude-ai. It proves nothing.
+	Client string
 	// Progress tells the caller how far a wait has come, in steps out of total (0: unknown). It never blocks.
 	Progress func(done, total float64, message string)
 	// Gone is closed when the caller no longer waits for the answer. A handler then stops waiting; what it has started at
