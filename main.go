@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"aura-mcp/internal/app"
+	"aura-mcp/internal/approval"
 )
 
 func main() { os.Exit(run()) }
@@ -22,6 +23,7 @@ func run() int {
 	if err != nil {
 		configDir = "" // no home: no config file, which is fine
 	}
+	browser := approval.Browser{Environ: os.Environ(), Stderr: os.Stderr}
 	return app.Run(ctx, app.Process{
 		Args:      os.Args[1:],
 		Environ:   os.Environ(),
@@ -31,6 +33,8 @@ func run() int {
 		Stdout:    os.Stdout,
 		Stderr:    os.Stderr,
 		Terminal:  openTerminal,
+
+		Open: browser.Open, ForwardDir: browser.ForwardDir, RunDir: runDir(),
 	})
 }
 
@@ -53,4 +57,12 @@ func stateDir() string {
 		return ""
 	}
 	return filepath.Join(home, ".local", "state")
+}
+
+// runDir is where programs of this user keep what lives as long as a process, on systems that have a place for it.
+func runDir() string {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		return dir
+	}
+	return ""
 }

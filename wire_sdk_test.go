@@ -215,7 +215,7 @@ func TestOnlyAnApprovalPausesADatabase(t *testing.T) {
 		{"another word", answering("accept", map[string]any{"approval": "yes please"}), "Not approved: the answer was not yes. Nothing was changed."},
 		{"no content", answering("accept", nil), "Not approved: the question was accepted without typing the answer. Nothing was changed."},
 		{"declined, with the word of approval in it", answering("decline", map[string]any{"approval": "yes"}), "Not approved: the person declined."},
-		{"nobody can be asked", nil, "pause_instance needs a person's approval, and this client cannot show approval questions"},
+		{"nobody can be asked", nil, "pause_instance waits for a person's approval"},
 	}
 	for _, era := range eras {
 		for _, tt := range tests {
@@ -230,7 +230,8 @@ func TestOnlyAnApprovalPausesADatabase(t *testing.T) {
 				if tt.told == "" {
 					want = "pausing"
 				}
-				if result.IsError != (tt.told != "") || !strings.Contains(told, tt.told) {
+				pending := tt.asks == nil // no refusal: the person can still decide elsewhere
+				if result.IsError != (tt.told != "" && !pending) || !strings.Contains(told, tt.told) {
 					t.Errorf("the model is told %q (error: %v), want %q", told, result.IsError, tt.told)
 				}
 				stands(t, session, want)

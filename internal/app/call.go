@@ -9,10 +9,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
 
+	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
 )
 
@@ -39,14 +39,7 @@ approval is asked at the terminal; where there is none (cron), it is refused.`,
 }
 
 func (p Process) call(ctx context.Context, s *setup, tool string, pairs []string) error {
-	var asks client.ElicitationHandler
-	if terminal, err := p.Terminal(); err == nil {
-		if err := terminal.Close(); err != nil {
-			return fmt.Errorf("terminal: %w", err)
-		}
-		asks = terminalAsker{p.Terminal}
-	}
-	session, err := newSession(ctx, s.server, asks)
+	session, err := newSession(ctx, s.server, nil) // approvals are asked by the gate itself, at the terminal
 	if err != nil {
 		return err
 	}
@@ -59,7 +52,7 @@ func (p Process) call(ctx context.Context, s *setup, tool string, pairs []string
 	if err != nil {
 		return usageError{err}
 	}
-	answer, err := session.call(ctx, tool, arguments, nil)
+	answer, err := session.finish(ctx, tool, arguments)
 	if err != nil {
 		return err
 	}
@@ -70,6 +63,23 @@ func (p Process) call(ctx context.Context, s *setup, tool string, pairs []string
 	}
 	_, err = fmt.Fprintln(p.Stdout, pretty.String())
 	return err
+}
+
+// finish calls a tool and stays until the outcome is there: a call answers within a minute, while the person at the terminal
+// thinks or the operation runs on. An equal call picks up the one before.
+func (s *session) finish(ctx context.Context, tool string, arguments map[string]any) (string, error) {
+	for {
+		answer, err := s.call(ctx, tool, arguments, nil)
+		if err != nil {
+			return "", err
+		}
+		var told struct {
+			State op.State `json:"state"`
+		}
+		if json.Unmarshal([]byte(answer), &told) != nil || (told.State != op.ApprovalPending && told.State != op.InProgress) {
+			return answer, nil
+		}
+	}
 }
 
 // tool returns the properties of a tool's arguments.

@@ -16,7 +16,7 @@ import (
 
 // rootCommand serves on stdio; everything else is a command below it.
 func rootCommand(p Process) *cobra.Command {
-	flags := &fleetFlags{set: map[string]string{}}
+	flags := &fleetFlags{set: map[string]string{}, serves: true}
 	root := &cobra.Command{
 		Use:   "aura-mcp",
 		Short: "Run a fleet of Neo4j Aura databases through an AI assistant (MCP server)",
@@ -31,6 +31,7 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 			if err != nil {
 				return err
 			}
+			defer s.close()
 			ctx, cancel := context.WithCancelCause(c.Context())
 			defer cancel(nil)
 			go func() {
@@ -58,7 +59,7 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
 	addFleetFlags(root.Flags(), flags)
-	root.AddCommand(demoCommand(p), callCommand(p), auditCommand(p), healthCommand(p), simulateCommand(p), versionCommand())
+	root.AddCommand(demoCommand(p), callCommand(p), approveCommand(p), auditCommand(p), healthCommand(p), simulateCommand(p), versionCommand())
 	return root
 }
 

@@ -15,6 +15,7 @@ func policyOf(c config.Config) guard.Policy {
 		ReadOnly: c.ReadOnly, Toolsets: c.Toolsets, Denied: c.DeniedTools, Protected: c.Protected, Locked: c.Locked,
 		MaxMemory: c.MaxMemory, MaxInstances: c.MaxInstances, Regions: c.AllowedRegions, Types: c.AllowedTypes,
 	}
+	p.Approval = guard.WayByEffect{Billable: guard.Way(c.Approval.Billable), Disruptive: guard.Way(c.Approval.Disruptive), Destructive: guard.Way(c.Approval.Destructive)}
 	for _, s := range c.Preapproved {
 		p.Standing = append(p.Standing, guard.Standing{Operations: s.Operations, Names: s.Names, Tenant: s.Tenant, MaxPerDay: s.MaxPerDay})
 	}

@@ -30,7 +30,7 @@ func TestPolicyRefusesAndNamesItsRule(t *testing.T) {
 	}{
 		{"a locked database is not paused", "pause_instance", guard.Policy{Locked: []string{"pr*"}}, map[string]any{"instance": "prod"}, "yes", []string{"setting locked", "Aura console"}},
 		{"nor snapshotted", "create_snapshot", guard.Policy{Locked: []string{prodID}}, map[string]any{"instance": "prod"}, "yes", []string{"setting locked"}},
-		{"a protected database is not deleted", "delete_instance", guard.Policy{Protected: []string{"prod"}}, map[string]any{"instance": "prod"}, "prod", []string{"setting protected", "at a terminal"}},
+		{"a protected database is not deleted", "delete_instance", guard.Policy{Protected: []string{"prod"}}, map[string]any{"instance": "prod"}, "prod", []string{"setting protected", "protect it (setting protected)", "in a terminal"}},
 		{"nor restored", "restore_snapshot", guard.Policy{Protected: []string{"prod*"}}, map[string]any{"instance": "prod", "snapshot_id": oldSnapshot}, "prod", []string{"setting protected"}},
 		{"a denied tool", "pause_instance", guard.Policy{Denied: []string{"pause_instance"}}, map[string]any{"instance": "prod"}, "yes", []string{"setting denied_tools"}},
 		{"a toolset that is off", "create_snapshot", guard.Policy{Toolsets: []string{"instances"}}, map[string]any{"instance": "prod"}, "yes", []string{"setting toolsets"}},

@@ -93,6 +93,10 @@ type rigOptions struct {
 	sim       aurasim.Options
 	policy    guard.Policy
 	policyErr error
+	policies  func(string) (guard.Policy, error) // nil: policy and policyErr
+	doors     guard.Doors
+	pin       guard.PIN
+	waiting   int
 	transport func(http.RoundTripper) http.RoundTripper
 	extra     []op.Operation
 	client    []auraclient.Option
@@ -122,7 +126,10 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	if o.journal != nil {
 		r.journal = o.journal
 	}
-	gate, err := guard.New(guard.Options{Policy: func(string) (guard.Policy, error) { return o.policy, o.policyErr }, Journal: r.journal, Log: log})
+	if o.policies == nil {
+		o.policies = func(string) (guard.Policy, error) { return o.policy, o.policyErr }
+	}
+	gate, err := guard.New(guard.Options{Policy: o.policies, Journal: r.journal, Log: log, Doors: o.doors, PIN: o.pin, Waiting: o.waiting})
 	if err != nil {
 		t.Fatal(err)
 	}

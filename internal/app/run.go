@@ -39,6 +39,12 @@ type Process struct {
 	Stdin     io.Reader
 	Stdout    io.Writer
 	Stderr    io.Writer
+	// Open shows a file in the person's browser, and fails where there is none. Nil: there is none.
+	Open func(ctx context.Context, file string) error
+	// ForwardDir is a private directory from which the browser can open files. RunDir is one for what lives as long as a
+	// process; empty where there is none.
+	ForwardDir func(ctx context.Context, runDir string) (string, error)
+	RunDir     string
 	// Terminal opens the terminal the person sits at, which is neither standard input nor output of a program that a client
 	// launched. It fails where there is none.
 	Terminal func() (io.ReadWriteCloser, error)
@@ -90,6 +96,7 @@ type setup struct {
 	server *mcpServer
 	gate   *guard.Gate
 	sim    *aurasim.Server // the demo's
+	close  func()          // ends the ways to the person
 
 	thresholds func(name string) health.Thresholds
 }
@@ -100,6 +107,8 @@ type fleetFlags struct {
 	simState string
 	set      map[string]string // settings given as flags, by key
 	defaults map[string]string // settings that the command takes where none are given
+	// serves says that assistants are served, so that a person can be asked outside their client.
+	serves bool
 	// atTerminal says that the command asks for approvals at the person's own terminal.
 	atTerminal bool
 	// toolset has the tools that the command itself needs, whatever assistants are offered.
@@ -134,7 +143,12 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		journal = audit.InMemory()
 	}
 	policy := newPolicySource(c, func() (config.Config, error) { return config.Load(sources) }, s.log)
-	gate, err := guard.New(guard.Options{Policy: f.adding(policy.policy), Journal: journal, Log: s.log, AtTerminal: f.atTerminal, Demo: f.demo})
+	options := guard.Options{Policy: f.adding(policy.policy), Journal: journal, Log: s.log, AtTerminal: f.atTerminal, Demo: f.demo, Waiting: stdioWorkers / 2}
+	if pin := p.pin(); pin != "" && !s.demo {
+		options.PIN = pin
+	}
+	options.Doors, s.close = p.doors(f, s.log)
+	gate, err := guard.New(options)
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type Config struct {
 	RequestsPerMinute int
 	ReadOnly          bool
 	Toolsets          []string
+	Approval          Approval
 	Protected         []string // patterns of names, and IDs
 	SafetySnapshots   bool
 	DeniedTools       []string
@@ -155,6 +156,13 @@ func (c *Config) tighten(all, file layer) {
 	if stored, given := file["safety_snapshots"]; given && stored.text == "true" && !c.SafetySnapshots {
 		c.SafetySnapshots = true
 		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s keeps safety snapshots on", all["safety_snapshots"].origin, stored.origin))
+	}
+	if stored, given := file["approval"]; given {
+		least, _ := newApproval(stored.text) // checked before
+		if held := c.Approval.stricter(least); held != c.Approval {
+			c.Approval = held
+			c.Notices = append(c.Notices, fmt.Sprintf("%s asks in a weaker way than %s, which can only be tightened", all["approval"].origin, stored.origin))
+		}
 	}
 	for key, list := range map[string]*[]string{"protected": &c.Protected, "locked": &c.Locked, "denied_tools": &c.DeniedTools} {
 		for _, p := range items(file[key]) {

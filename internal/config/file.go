@@ -99,6 +99,14 @@ func scalar(key string, k kind, v any) (string, error) {
 			return strings.Join(items, listMark), nil
 		}
 		wants = `a list of texts, such as ["prod*"]`
+	case byEffect:
+		if s, ok := v.(string); ok {
+			return s, nil
+		}
+		if s, ok := approvalTable(v); ok {
+			return s, nil
+		}
+		wants = `text in quotes, or a table such as { default = "auto", destructive = "page" }`
 	case words:
 		if s, ok := v.(string); ok {
 			return s, nil

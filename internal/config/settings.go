@@ -34,7 +34,8 @@ const (
 	words kind = iota // text in quotes
 	truth             // true or false
 	number
-	list // a list of texts; separated by commas in the environment
+	list     // a list of texts; separated by commas in the environment
+	byEffect // text, or a table with a text for each effect
 )
 
 // listMark separates the items of a list inside a value.
@@ -51,7 +52,8 @@ func Settings() []Setting {
 		{Key: "auth_url", Env: []string{"AURA_AUTH_URL"}, Flag: "auth-url", Default: "the base URL's host + /oauth/token", Help: "address of the token endpoint", allowed: address},
 		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", kind: truth, allowed: oneOf("true", "false")},
 		{Key: "toolsets", Env: []string{envPrefix + "TOOLSETS"}, Flag: "toolsets", Default: "default", Help: "which tools are offered: " + strings.Join(toolsets(), ", ") + ", default (the first four) or all", kind: list, allowed: each(oneOf(append(toolsets(), "default", "all")...))},
-		{Key: "protected", Env: []string{envPrefix + "PROTECTED"}, Help: "names, with * as a wildcard, and IDs of databases that are never part of a bulk operation, and destroyed only from a terminal", kind: list, allowed: each(pattern)},
+		{Key: "approval", Env: []string{envPrefix + "APPROVAL"}, Flag: "approval", Default: "auto", Help: "how a person is asked: auto (the client where it can show a question, else the approval page in the browser, else a terminal), elicitation (only the client), page, terminal (aura-mcp approve), or never, which switches off what needs an approval; or a table by effect, such as { default = \"auto\", destructive = \"page\" }", kind: byEffect, allowed: approval},
+		{Key: "protected", Env: []string{envPrefix + "PROTECTED"}, Help: "names, with * as a wildcard, and IDs of databases that are never part of a bulk operation, and destroyed only by a person on the approval page or at a terminal", kind: list, allowed: each(pattern)},
 		{Key: "locked", Env: []string{envPrefix + "LOCKED"}, Help: "names, with * as a wildcard, and IDs of databases that nothing may change", kind: list, allowed: each(pattern)},
 		{Key: "denied_tools", Env: []string{envPrefix + "DENIED_TOOLS"}, Help: "tools that are not offered", kind: list, allowed: filled},
 		{Key: "max_memory", Env: []string{envPrefix + "MAX_MEMORY"}, Help: "the largest memory that a database may be given, such as 64GB", allowed: size},
@@ -112,6 +114,11 @@ func each(check func(string) error) func(string) error {
 	}
 }
 
+func approval(v string) error {
+	_, err := newApproval(v)
+	return err
+}
+
 func pattern(v string) error {
 	if strings.Trim(v, "* ") == "" {
 		return fmt.Errorf("has the pattern %s; allowed: a name or an ID, with * as a wildcard", text.Quote(v))
@@ -149,6 +156,7 @@ func settle(all layer) Config {
 	}
 	c.ReadOnly = all["read_only"].text == "true"
 	c.Protected = items(all["protected"])
+	c.Approval, _ = newApproval(cmp.Or(all["approval"].text, approvalWays()[0])) // checked before
 	c.SafetySnapshots = all["safety_snapshots"].text != "false"
 	c.Locked, c.DeniedTools = items(all["locked"]), items(all["denied_tools"])
 	c.AllowedRegions, c.AllowedTypes, c.MaxMemory = items(all["allowed_regions"]), items(all["allowed_types"]), all["max_memory"].text

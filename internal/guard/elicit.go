@@ -2,12 +2,8 @@ package guard
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -21,8 +17,6 @@ const (
 	inputID  = "approval" // the one question of a round trip
 	property = "approval" // the one field of its form
 )
-
-var errCannotAsk = errors.New("the client declares no form elicitation")
 
 // answer is what came back from the person's client for a plan.
 type answer struct {
@@ -45,7 +39,7 @@ func (g *Gate) answered(ctx context.Context, request mcp.CallToolRequest) *answe
 }
 
 // askByRetry answers with the question; the client calls again with the person's answer.
-func (g *Gate) askByRetry(t task, plan op.Plan) *mcp.CallToolResult {
+func (g *Gate) askByRetry(t task, plan op.Plan) result {
 	state, err := g.plans.add(t, plan)
 	if err != nil {
 		return op.Failure(err)
@@ -56,8 +50,12 @@ func (g *Gate) askByRetry(t task, plan op.Plan) *mcp.CallToolResult {
 // askNow sends the question and waits until the deadline. The library would wait for ever, and turn an error of the client
 // into one of ours, so its bridge for old clients is not used.
 func (g *Gate) askNow(ctx context.Context, t task, plan op.Plan) (*answer, error) {
+	if !g.hold() {
+		return nil, notApproved("too many questions wait for an answer already", "tell the person to answer those first, then call again")
+	}
+	defer g.unhold()
 	now := time.Now()
-	ctx, cancel := context.WithDeadline(ctx, t.call.Deadline.Add(askTime-callTime+tellTime))
+	ctx, cancel := context.WithDeadline(ctx, t.askUntil())
 	defer cancel()
 	shown := &pending{approved: plan, operation: t.Operation.Spec.Name, key: t.key(), asked: now}
 	result, err := server.ServerFromContext(ctx).RequestElicitation(ctx, mcp.ElicitationRequest{
@@ -84,7 +82,7 @@ func question(plan op.Plan) mcp.ElicitationParams {
 		title, description = "Type the name to approve", "The exact name as shown above; anything else refuses."
 	}
 	return mcp.ElicitationParams{
-		Message: Preview(plan),
+		Message: NewPreview(plan).String(),
 		RequestedSchema: map[string]any{
 			"type":       "object",
 			"properties": map[string]any{property: map[string]any{"type": "string", "title": title, "description": description}},
@@ -142,60 +140,6 @@ func unseen(asked time.Time, next string) string {
 
 func notApproved(why, next string) error {
 	return &op.Error{What: "not approved: " + why, Next: next, Unchanged: true}
-}
-
-// cannotAsk tells what a person can do themselves. The command asks them at their terminal, so it is no way around an approval.
-func (g *Gate) cannotAsk(t task, plan op.Plan) error {
-	e := &op.Error{
-		What:      fmt.Sprintf("%s needs a person's approval, and this client cannot show approval questions", t.Operation.Spec.Name),
-		Unchanged: true, Err: errCannotAsk,
-	}
-	const client = "a client that shows approval questions (Claude Code, VS Code, Cursor)"
-	switch {
-	case g.AtTerminal:
-		e.What = fmt.Sprintf("%s needs a person's approval, and there is no terminal here to ask at", t.Operation.Spec.Name)
-		e.Next = "run it at a terminal, or let the settings approve it beforehand (preapproved)"
-	case g.Demo:
-		e.Next = "tell the person what you wanted to do: " + plan.Headline + " In the demo it takes " + client
-	default:
-		e.Next = fmt.Sprintf("tell the person what you wanted to do: %s They can run this in a terminal, which asks them there: `%s`; or use %s", plan.Headline, command(t.Request, plan), client+", or the Aura console")
-	}
-	return e
-}
-
-// command is the shell command for a request. Databases are named by ID, and anything that a shell might read otherwise is
-// quoted: the arguments come from a model.
-func command(r op.Request, plan op.Plan) string {
-	words := []string{"aura-mcp", "call", r.Operation.Spec.Name}
-	var arguments map[string]any
-	if json.Unmarshal(r.Arguments(), &arguments) != nil {
-		return strings.Join(words, " ")
-	}
-	for _, name := range slices.Sorted(maps.Keys(arguments)) {
-		value := arguments[name]
-		if name == "instance" && len(plan.Targets) == 1 {
-			value = plan.Targets[0].ID
-		}
-		written, isText := value.(string)
-		if !isText {
-			encoded, err := json.Marshal(value)
-			if err != nil {
-				continue
-			}
-			written = string(encoded)
-		}
-		words = append(words, shellWord(name+"="+written))
-	}
-	return strings.Join(words, " ")
-}
-
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_=.,:/@%+-]+$`)
-
-func shellWord(s string) string {
-	if plainWord.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // changed says what differs between what was approved and what is there now.

@@ -5,8 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mark3labs/mcp-go/mcp"
-
 	"aura-mcp/internal/op"
 )
 
@@ -24,8 +22,8 @@ type flights struct {
 // flight is one run of an operation.
 type flight struct {
 	done   chan struct{}
-	result *mcp.CallToolResult // after done
-	ended  time.Time           // likewise
+	result result    // after done
+	ended  time.Time // likewise
 }
 
 func newFlights() *flights { return &flights{byKey: map[string]*flight{}} }
@@ -38,23 +36,22 @@ func (f *flights) find(t task) *flight {
 	if found == nil {
 		return nil
 	}
-	select {
-	case <-found.done:
-		if time.Since(found.ended) >= keptFor {
-			delete(f.byKey, t.key())
-			return nil
-		}
-	default:
+	if found.landed() && time.Since(found.ended) >= keptFor {
+		delete(f.byKey, t.key())
+		return nil
 	}
 	return found
 }
 
 // start runs the operation on its own: the call that started it may end before.
-func (f *flights) start(t task, run func() *mcp.CallToolResult) *flight {
-	started := &flight{done: make(chan struct{})}
+func (f *flights) start(t task, run func() result) *flight {
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	if running := f.byKey[t.key()]; running != nil && !running.landed() {
+		return running // of two approvals of the same thing, one carries it out
+	}
+	started := &flight{done: make(chan struct{})}
 	f.byKey[t.key()] = started
-	f.mu.Unlock()
 	f.running.Go(func() {
 		defer func() { started.ended = time.Now(); close(started.done) }()
 		started.result = run()
@@ -62,19 +59,38 @@ func (f *flights) start(t task, run func() *mcp.CallToolResult) *flight {
 	return started
 }
 
+// land keeps an outcome that came without a run, such as a refusal, until it is told.
+func (f *flights) land(t task, outcome result) *flight {
+	landed := &flight{done: make(chan struct{}), result: outcome, ended: time.Now()}
+	close(landed.done)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.byKey[t.key()] = landed
+	return landed
+}
+
+func (f *flight) landed() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // told returns the outcome of a flight and forgets it: it is told once, and the next equal call is a new one.
-func (f *flights) told(t task, landed *flight) *mcp.CallToolResult {
+func (f *flights) told(t task, landed *flight) result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.byKey[t.key()] == landed {
 		delete(f.byKey, t.key())
 	}
-	result := *landed.result // a copy: each caller marks its own
-	return &result
+	outcome := *landed.result // a copy: each caller marks its own
+	return &outcome
 }
 
 // attend waits for a flight, as long as the call may last.
-func (g *Gate) attend(ctx context.Context, t task, flying *flight) *mcp.CallToolResult {
+func (g *Gate) attend(ctx context.Context, t task, flying *flight) result {
 	timer := time.NewTimer(time.Until(t.call.Deadline.Add(tellTime)))
 	defer timer.Stop()
 	select {

@@ -13,10 +13,10 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
-	"github.com/mark3labs/mcp-go/server"
 
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
@@ -41,7 +41,15 @@ type Gate struct {
 	plans   *plans
 	flights *flights
 	denials *denials
+	waiting chan struct{} // a place for each call that waits for a person
+
+	mu    sync.Mutex
+	desks map[string]*Desk // by principal
+	pin   sync.Mutex       // one PIN is tried at a time
 }
+
+// result is what a call is answered with.
+type result = *mcp.CallToolResult
 
 // Options are what a gate works with.
 type Options struct {
@@ -50,7 +58,13 @@ type Options struct {
 	Policy  func(profile string) (Policy, error)
 	Journal *audit.Journal
 	Log     *slog.Logger
-	// AtTerminal says that approvals are asked at the terminal of the person who runs the program.
+	// Doors lead to a person outside the client.
+	Doors Doors
+	// PIN is asked where something is destroyed; nil where there is none.
+	PIN PIN
+	// Waiting bounds the calls that wait for a person, since each holds a worker of the server. 0 is no bound.
+	Waiting int
+	// AtTerminal says that the program itself was started by a person at their terminal, who is asked there.
 	AtTerminal bool
 	// Demo says that nothing here is real, so that no command is given to a person that would act on real databases.
 	Demo bool
@@ -63,7 +77,30 @@ func New(o Options) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gate{Options: o, plans: plans, flights: newFlights(), denials: newDenials()}, nil
+	g := &Gate{Options: o, plans: plans, flights: newFlights(), denials: newDenials(), desks: map[string]*Desk{}}
+	if o.Waiting > 0 {
+		g.waiting = make(chan struct{}, o.Waiting)
+	}
+	return g, nil
+}
+
+// hold takes a place to wait for a person, if one is free; unhold gives it back.
+func (g *Gate) hold() bool {
+	if g.waiting == nil {
+		return true
+	}
+	select {
+	case g.waiting <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g *Gate) unhold() {
+	if g.waiting != nil {
+		<-g.waiting
+	}
 }
 
 // Offers reports whether the policy of a profile leaves the operation in the list of tools.
@@ -73,8 +110,8 @@ func (g *Gate) Offers(profile string, s op.Spec) bool {
 }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
-func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (result *mcp.CallToolResult) {
-	defer g.recovering(o, &result)
+func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (out result) {
+	defer g.recovering(o, &out)
 	policy, err := g.Policy(call.Caller.Profile)
 	if err == nil || o.Spec.Effects == op.Read {
 		err = policy.refusal(o.Spec)
@@ -91,7 +128,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if err != nil {
 		return failure(o, err)
 	}
-	call.Deadline = time.Now().Add(callTime - tellTime)
+	call.Deadline, call.Gone = time.Now().Add(callTime-tellTime), ctx.Done()
 	t := task{Request: r, call: call}
 	if o.Spec.Effects == op.Read {
 		return g.run(ctx, t, op.Plan{})
@@ -105,6 +142,9 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if flying := g.flights.find(t); flying != nil {
 		return g.attend(ctx, t, flying)
 	}
+	if waiting := g.Desk(call.Caller.Principal).find(t); waiting != nil {
+		return g.awaitDecision(ctx, t, waiting, callTime)
+	}
 	plan, err := g.planned(ctx, t, policy, answer)
 	switch {
 	case errors.Is(err, errForbidden):
@@ -116,7 +156,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 		return g.runAudited(ctx, t, plan, "")
 	}
 	if _, covered := policy.standing(o.Spec.Name, plan, g.Journal); covered {
-		return g.runAudited(ctx, t, plan, standingApproval)
+		return g.runAudited(ctx, t, plan, Beforehand)
 	}
 	return g.guarded(ctx, t, policy, plan, answer)
 }
@@ -142,53 +182,96 @@ func (g *Gate) planned(ctx context.Context, t task, policy Policy, answer *answe
 	if err != nil {
 		return op.Plan{}, err
 	}
-	return policy.apply(plan, g.AtTerminal)
+	return policy.apply(plan)
 }
 
+// askUntil is when a call that waits for a person has to give its answer.
+func (t task) askUntil() time.Time { return t.call.Deadline.Add(askTime - callTime + tellTime) }
+
 // guarded runs a plan once a person has approved exactly it.
-func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan, answer *answer) *mcp.CallToolResult {
-	way, err := wayToAsk(ctx)
+func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan, answer *answer) result {
+	by, err := g.choose(ctx, t, policy, plan)
 	if err != nil {
-		return g.refused(t, plan, "", g.cannotAsk(t, plan))
+		return g.refused(t, plan, "", err)
 	}
 	if err := g.denials.rest(subject(t, plan)); err != nil && answer == nil {
 		return g.refused(t, plan, "", err)
 	}
-	if way == waySealed && answer == nil {
+	switch {
+	case by.way != Elicitation:
+		return g.askOutside(ctx, t, plan, by)
+	case by.sealed && answer == nil:
 		return g.askByRetry(t, plan)
+	case by.sealed:
+		return g.answeredWith(ctx, t, plan, answer)
 	}
-	if way == wayRequest {
-		if answer, err = g.askNow(ctx, t, plan); err != nil {
-			return g.refused(t, plan, elicitation, err)
-		}
-		if plan, err = g.planned(ctx, t, policy, answer); err != nil {
-			return g.refused(t, plan, elicitation, err)
-		}
+	if answer, err = g.askNow(ctx, t, plan); err != nil {
+		return g.refused(t, plan, Elicitation, err)
 	}
+	if plan, err = g.planned(ctx, t, policy, answer); err != nil {
+		return g.refused(t, plan, Elicitation, err)
+	}
+	return g.answeredWith(ctx, t, plan, answer)
+}
+
+// answeredWith runs a plan, as read last, if the client's answer approves it.
+func (g *Gate) answeredWith(ctx context.Context, t task, now op.Plan, answer *answer) result {
 	if err := answer.verdict(); err != nil {
 		if answer.denied() {
 			g.denials.add(subject(t, answer.plan.approved))
 		}
-		return g.refused(t, plan, elicitation, err)
+		return g.refused(t, now, Elicitation, err)
 	}
-	if !answer.plan.approved.Same(plan) {
-		return g.refused(t, plan, elicitation, changed(answer.plan.approved, plan))
+	if !answer.plan.approved.Same(now) {
+		return g.refused(t, now, Elicitation, changed(answer.plan.approved, now))
 	}
-	return g.runAudited(ctx, t, plan, elicitation)
+	return g.runAudited(ctx, t, now, Elicitation)
 }
 
-// runAudited runs an operation with effects between its two lines in the journal. The first is on the disk before anything is
-// sent: whatever happens then, it can be seen that something was tried.
-func (g *Gate) runAudited(ctx context.Context, t task, plan op.Plan, approvedBy string) *mcp.CallToolResult {
+// approved runs a plan that a person approved outside the client, after a last look: while they read, the world went on, the
+// settings included.
+func (g *Gate) approved(ctx context.Context, t task, plan op.Plan, way Way) (out result) {
+	defer g.recovering(t.Operation, &out)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
+	defer cancel()
+	policy, err := g.Policy(t.call.Caller.Profile)
+	if err == nil {
+		err = policy.refusal(t.Operation.Spec)
+	}
+	if err != nil {
+		return g.refused(t, plan, way, err)
+	}
+	now := plan
+	if !plan.Bulk {
+		if now, err = g.planned(ctx, t, policy, nil); err != nil {
+			return g.refused(t, plan, way, err)
+		}
+	}
+	if !plan.Same(now) {
+		return g.refused(t, now, way, changed(plan, now))
+	}
+	return g.audited(ctx, t, now, way)
+}
+
+// runAudited runs what may run and answers with what becomes of it, or with that it goes on.
+func (g *Gate) runAudited(ctx context.Context, t task, plan op.Plan, way Way) result {
 	if plan.Effects == op.Read {
 		return g.run(ctx, t, plan)
 	}
-	line := g.line(t, plan, approvedBy)
+	flying := g.flights.start(t, func() result { return g.audited(ctx, t, plan, way) })
+	return g.attend(ctx, t, flying)
+}
+
+// audited runs an operation with effects between its two lines in the journal. The first is on the disk before anything is
+// sent: whatever happens then, it can be seen that something was tried.
+func (g *Gate) audited(ctx context.Context, t task, plan op.Plan, way Way) (out result) {
+	defer g.recovering(t.Operation, &out)
+	line := g.line(t, plan, way)
 	line.Runs, line.Decision = true, "approved"
-	switch approvedBy {
+	switch way {
 	case "":
 		line.Decision = "no approval needed"
-	case standingApproval:
+	case Beforehand:
 		line.Decision = "approved beforehand"
 	}
 	if err := g.Journal.Write(line); err != nil {
@@ -199,22 +282,17 @@ func (g *Gate) runAudited(ctx context.Context, t task, plan op.Plan, approvedBy 
 			Unchanged: true, Err: err,
 		})
 	}
-	flying := g.flights.start(t, func() (result *mcp.CallToolResult) {
-		defer g.recovering(t.Operation, &result)
-		result, end := g.timed(ctx, t, plan)
-		end.ID, end.Event, end.Profile, end.Principal, end.Operation = line.ID, audit.Finished, line.Profile, line.Principal, line.Operation
-		if err := g.Journal.Write(end); err != nil {
-			g.Log.Error("the outcome of an operation could not be written to the audit", "operation", line.Operation, "id", line.ID, "outcome", end.Outcome, "error", err)
-		}
-		g.Log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
-		return result
-	})
-	return g.attend(ctx, t, flying)
+	out, end := g.timed(ctx, t, plan)
+	end.ID, end.Event, end.Profile, end.Principal, end.Operation = line.ID, audit.Finished, line.Profile, line.Principal, line.Operation
+	if err := g.Journal.Write(end); err != nil {
+		g.Log.Error("the outcome of an operation could not be written to the audit", "operation", line.Operation, "id", line.ID, "outcome", end.Outcome, "error", err)
+	}
+	g.Log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
+	return out
 }
 
 // timed runs what may run. It is not cancelled by the client going away: cut off half way, nobody would know what became of it.
-func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (*mcp.CallToolResult, audit.Line) {
-	t.call.Gone = ctx.Done()
+func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (result, audit.Line) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
 	defer cancel()
 	started := time.Now()
@@ -232,21 +310,21 @@ func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (*mcp.CallToolRe
 
 // recovering turns a panic into a result. What the panic says stays in the log: it may hold anything, and a client has no use
 // for it.
-func (g *Gate) recovering(o op.Operation, result **mcp.CallToolResult) {
+func (g *Gate) recovering(o op.Operation, out *result) {
 	panicked := recover()
 	if panicked == nil {
 		return
 	}
 	id := rand.Text()[:8]
 	g.Log.Error("panic in an operation", "incident", id, "operation", o.Spec.Name, "panic", panicked, "stack", string(debug.Stack()))
-	*result = op.Failure(&op.Error{
+	*out = op.Failure(&op.Error{
 		What: fmt.Sprintf("%s failed inside aura-mcp (incident %s); whether anything was changed is not known", o.Spec.Name, id),
 		Next: "look at the state with list_instances before you do anything else, and tell the person; the server's log has the details under the incident",
 	})
 }
 
 // run carries out what changes nothing.
-func (g *Gate) run(ctx context.Context, t task, plan op.Plan) *mcp.CallToolResult {
+func (g *Gate) run(ctx context.Context, t task, plan op.Plan) result {
 	out, err := t.Run(ctx, t.call, plan)
 	if err != nil {
 		return failure(t.Operation, err)
@@ -255,7 +333,7 @@ func (g *Gate) run(ctx context.Context, t task, plan op.Plan) *mcp.CallToolResul
 }
 
 // failure leaves "Nothing was changed" to operations that could have changed something.
-func failure(o op.Operation, err error) *mcp.CallToolResult {
+func failure(o op.Operation, err error) result {
 	if told, ok := errors.AsType[*op.Error](err); ok && o.Spec.Effects == op.Read {
 		quiet := *told
 		quiet.Unchanged = false
@@ -264,16 +342,16 @@ func failure(o op.Operation, err error) *mcp.CallToolResult {
 	return op.Failure(err)
 }
 
-func encoded(out any) *mcp.CallToolResult {
-	result, err := op.Result(out)
+func encoded(out any) result {
+	encoded, err := op.Result(out)
 	if err != nil {
 		return op.Failure(err)
 	}
-	return result
+	return encoded
 }
 
 // refused notes that an operation was not run, and why. That it could not be noted changes nothing: it does not run.
-func (g *Gate) refused(t task, plan op.Plan, way string, why error) *mcp.CallToolResult {
+func (g *Gate) refused(t task, plan op.Plan, way Way, why error) result {
 	line := g.line(t, plan, way)
 	line.Decision, _, _ = strings.Cut(why.Error(), "\n")
 	if err := g.Journal.Write(line); err != nil {
@@ -282,16 +360,10 @@ func (g *Gate) refused(t task, plan op.Plan, way string, why error) *mcp.CallToo
 	return op.Failure(why)
 }
 
-// Ways in which an operation was approved.
-const (
-	elicitation      = "elicitation"       // the client asked
-	standingApproval = "standing approval" // a person decided beforehand, in the settings
-)
-
-func (g *Gate) line(t task, plan op.Plan, way string) audit.Line {
+func (g *Gate) line(t task, plan op.Plan, way Way) audit.Line {
 	l := audit.Line{
 		Time: time.Now(), Event: audit.Decided, ID: rand.Text(), Profile: t.call.Caller.Profile, Principal: t.call.Caller.Principal,
-		Operation: t.Operation.Spec.Name, Arguments: t.Arguments(), Way: way,
+		Operation: t.Operation.Spec.Name, Arguments: t.Arguments(), Way: string(way),
 	}
 	if plan.Effects != op.Read {
 		l.Effects = plan.Effects.String()
@@ -300,33 +372,4 @@ func (g *Gate) line(t task, plan op.Plan, way string) audit.Line {
 		l.Targets = append(l.Targets, audit.Target{ID: r.ID, Name: r.Name})
 	}
 	return l
-}
-
-// way is how a person is asked.
-type way int
-
-const (
-	waySealed  way = iota // the client asks and calls again with the answer and our sealed state (2026-07-28)
-	wayRequest            // we send the client a request and wait (before 2026-07-28)
-)
-
-// wayToAsk looks only at what this request's client has declared; its name proves nothing.
-func wayToAsk(ctx context.Context) (way, error) {
-	if server.IsModernRequest(ctx) {
-		if formDeclared(server.RequestProtocolInfoFromContext(ctx).ClientCapabilities) {
-			return waySealed, nil
-		}
-		return 0, errCannotAsk
-	}
-	if session, ok := server.ClientSessionFromContext(ctx).(server.SessionWithClientInfo); ok {
-		if declared := session.GetClientCapabilities(); formDeclared(&declared) {
-			return wayRequest, nil
-		}
-	}
-	return 0, errCannotAsk
-}
-
-// formDeclared: an elicitation capability that names no mode means the form, as before modes existed.
-func formDeclared(c *mcp.ClientCapabilities) bool {
-	return c != nil && c.Elicitation != nil && (c.Elicitation.Form != nil || c.Elicitation.URL == nil)
 }

@@ -20,12 +20,14 @@ type Policy struct {
 	Toolsets []string // the ones on offer; nil means all
 	Denied   []string // tools that are not offered
 	// Protected and Locked are names, with * as a wildcard, and IDs: of what is never part of a bulk and destroyed only by a
-	// person at a terminal, and of what nothing may change.
+	// person outside the client, and of what nothing may change.
 	Protected, Locked []string
 	MaxMemory         string // the largest that a database may be given, such as 64GB; "" is no limit
 	MaxInstances      int    // 0 is no limit
 	Regions, Types    []string
 	Standing          []Standing
+	// Approval is how a person is asked.
+	Approval WayByEffect
 }
 
 // Standing is a decision that a person made beforehand, for jobs that run without anybody there.
@@ -63,7 +65,7 @@ func forbidden(what, next string) error {
 
 // apply makes a plan keep to the policy, or refuses it and returns it as it was: protected and locked targets leave a bulk, and a rename that takes a
 // database into or out of a pattern counts as more than a rename.
-func (p Policy) apply(plan op.Plan, atTerminal bool) (op.Plan, error) {
+func (p Policy) apply(plan op.Plan) (op.Plan, error) {
 	if plan.Effects == op.Read {
 		return plan, nil
 	}
@@ -76,7 +78,7 @@ func (p Policy) apply(plan op.Plan, atTerminal bool) (op.Plan, error) {
 	}
 	var kept []op.Resource
 	for _, t := range plan.Targets {
-		why := p.spares(t, plan.Effects, plan.Bulk, atTerminal)
+		why := p.spares(t, plan.Bulk)
 		switch {
 		case why == "":
 			kept = append(kept, t)
@@ -93,16 +95,12 @@ func (p Policy) apply(plan op.Plan, atTerminal bool) (op.Plan, error) {
 }
 
 // spares says why a target may not be touched, or "".
-func (p Policy) spares(t op.Resource, effects op.Effects, bulk, atTerminal bool) string {
+func (p Policy) spares(t op.Resource, bulk bool) string {
 	switch {
 	case matches(p.Locked, t):
 		return "this server's settings lock it (setting locked)"
-	case !matches(p.Protected, t):
-		return ""
-	case bulk:
+	case bulk && matches(p.Protected, t):
 		return "protected by this server's settings (setting protected): never part of a bulk, so do it alone"
-	case effects.Has(op.Destructive) && !atTerminal:
-		return "this server's settings protect it (setting protected): it is destroyed only by a person at a terminal, with aura-mcp call"
 	}
 	return ""
 }
@@ -174,7 +172,7 @@ func (s Standing) usedToday(journal *audit.Journal) int {
 	}
 	used := 0
 	for _, e := range entries {
-		if e.Way == standingApproval && slices.Contains(s.Operations, e.Operation) {
+		if e.Way == string(Beforehand) && slices.Contains(s.Operations, e.Operation) {
 			for _, t := range e.Targets {
 				if matches(s.Names, op.Resource{Name: t.Name}) {
 					used++

@@ -10,32 +10,52 @@ import (
 	"aura-mcp/internal/text"
 )
 
-// Preview is the plan as one readable block for a person. Names and other text from elsewhere stand quoted under fixed
-// labels, so that no name can pass for a line of ours.
-func Preview(plan op.Plan) string {
-	var b strings.Builder
-	b.WriteString(plan.Headline + "\n")
+// Preview is a plan as a person reads it. Names and other text from elsewhere stand quoted under labels of ours, so that no
+// name can pass for a line of ours.
+type Preview struct {
+	Headline string    `json:"headline"`
+	Rows     []op.Fact `json:"rows"`
+	// Effects are the plan's, by their names.
+	Effects string `json:"effects"`
+	// Confirm is what has to be typed; empty where a plain yes is enough.
+	Confirm string `json:"confirm,omitempty"`
+}
+
+// NewPreview writes a plan down for a person.
+func NewPreview(plan op.Plan) Preview {
+	p := Preview{Headline: plan.Headline, Effects: plan.Effects.String()}
+	row := func(label, value string) { p.Rows = append(p.Rows, op.Fact{Label: label, Value: value}) }
 	if plan.Bulk {
-		b.WriteString("\nhow many: " + count(plan.Targets))
+		row("how many", count(plan.Targets))
 	}
 	for _, r := range plan.Targets {
-		fmt.Fprintf(&b, "\n%s: %s", r.Kind, describe(r))
+		row(r.Kind, describe(r))
 	}
 	for _, s := range plan.Skipped {
-		fmt.Fprintf(&b, "\nleft alone: %s because %s", describe(s.Resource), s.Reason)
+		row("left alone", describe(s.Resource)+" because "+s.Reason)
 	}
 	if plan.Source != nil {
-		fmt.Fprintf(&b, "\nfrom %s: %s", plan.Source.Kind, describe(*plan.Source))
+		row("from "+plan.Source.Kind, describe(*plan.Source))
 	}
-	fmt.Fprintf(&b, "\neffect: %s", meaning(plan.Effects))
-	for _, f := range plan.Facts {
-		fmt.Fprintf(&b, "\n%s: %s", f.Label, f.Value)
-	}
-	b.WriteString("\n\n")
+	row("effect", meaning(plan.Effects))
+	p.Rows = append(p.Rows, plan.Facts...)
 	if plan.Effects.Has(op.Destructive) {
-		b.WriteString("To approve, type exactly: " + typeable(plan.Confirm))
+		p.Confirm = plan.Confirm
+	}
+	return p
+}
+
+// String is the preview as one block of text, with what to type at its end.
+func (p Preview) String() string {
+	var b strings.Builder
+	b.WriteString(p.Headline + "\n")
+	for _, r := range p.Rows {
+		fmt.Fprintf(&b, "\n%s: %s", r.Label, r.Value)
+	}
+	if p.Confirm == "" {
+		b.WriteString("\n\nTo approve, type: yes")
 	} else {
-		b.WriteString("To approve, type: yes")
+		b.WriteString("\n\nTo approve, type exactly: " + typeable(p.Confirm))
 	}
 	return b.String()
 }

@@ -1,0 +1,128 @@
+package guard
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"aura-mcp/internal/op"
+)
+
+// seenTime is how long a question may take to come before the person. After it the answer says how they get at it themselves.
+const seenTime = 10 * time.Second
+
+// askOutside puts a plan on the desk and waits there.
+func (g *Gate) askOutside(ctx context.Context, t task, plan op.Plan, by asking) result {
+	pin := false
+	if plan.Effects.Has(op.Destructive) {
+		var err error
+		if pin, err = g.pinned(); err != nil {
+			return g.refused(t, plan, by.way, err)
+		}
+	}
+	e, flying, err := g.Desk(t.call.Caller.Principal).enter(ctx, t, plan, by, pin)
+	switch {
+	case err != nil:
+		return g.refused(t, plan, by.way, err)
+	case flying != nil:
+		return g.attend(ctx, t, flying)
+	}
+	return g.awaitDecision(ctx, t, e, seenTime)
+}
+
+// awaitDecision waits for a person, as long as the call may last. Where nobody has seen the question within patience, the
+// answer comes at once, since it is what tells them.
+func (g *Gate) awaitDecision(ctx context.Context, t task, e *entry, patience time.Duration) result {
+	desk := g.Desk(t.call.Caller.Principal)
+	release := desk.attend(e)
+	defer release()
+	if !g.hold() {
+		return g.stillPending(desk, e)
+	}
+	defer g.unhold()
+	until, unseen := time.NewTimer(time.Until(t.askUntil())), time.NewTimer(patience)
+	defer until.Stop()
+	defer unseen.Stop()
+	seen := e.seen
+	for {
+		select {
+		case <-e.decided:
+			return g.decided(ctx, t, e)
+		case <-seen:
+			unseen.Stop()
+			seen = nil
+		case <-unseen.C:
+			return g.stillPending(desk, e)
+		case <-e.hidden:
+			return g.stillPending(desk, e)
+		case <-until.C:
+			return g.stillPending(desk, e)
+		case <-ctx.Done():
+			release()
+			err := notApproved("the call was cancelled before anybody decided", "")
+			if desk.withdraw(e) {
+				return g.refused(t, e.plan, "", err)
+			}
+			return op.Failure(err)
+		}
+	}
+}
+
+// decided tells a waiting call how a plan was decided: what runs is attended, a refusal told.
+func (g *Gate) decided(ctx context.Context, t task, e *entry) result {
+	if e.flight != nil {
+		return g.attend(ctx, t, e.flight)
+	}
+	return op.Failure(notApproved("the question was closed before anybody decided", "ask the person whether they still want this; if so, call again and they will be asked again"))
+}
+
+// stillPending answers a call whose plan waits on.
+func (g *Gate) stillPending(d *Desk, e *entry) result {
+	view, _ := d.Look(e.view.ID)
+	tool := view.Tool
+	where := "the question is on the approval page in their browser"
+	next := "tell the person to decide there"
+	select {
+	case <-e.seen:
+	default:
+		where = "no browser has shown the question"
+		if view.Ways[0] != Page {
+			where = "it is asked at a terminal"
+		}
+		next = fmt.Sprintf("tell the person to run `aura-mcp approve %s` in a terminal on this machine, where they can decide", view.ID)
+	}
+	if view.Position > 0 {
+		where = "1 other question is shown before it"
+		if view.Position > 1 {
+			where = fmt.Sprintf("%d other questions are shown before it", view.Position)
+		}
+	}
+	return encoded(underWay{
+		State:   op.ApprovalPending,
+		Message: fmt.Sprintf("%s waits for a person's approval (ID %s): %s. Nothing was changed so far", tool, view.ID, where),
+		Next:    fmt.Sprintf("%s, and wait for their word; then call %s again with the same arguments to hear how it went: that asks nothing new", next, tool),
+	})
+}
+
+// told is what a person reads of a result: the message of a success, the words of an error.
+func told(r result) (ok bool, words string) {
+	for _, c := range r.Content {
+		content, isText := mcp.AsTextContent(c)
+		if !isText {
+			continue
+		}
+		if r.IsError {
+			return false, content.Text
+		}
+		var out struct {
+			Message string `json:"message"`
+		}
+		if json.Unmarshal([]byte(content.Text), &out) == nil {
+			return true, out.Message
+		}
+	}
+	return !r.IsError, ""
+}
