@@ -151,10 +151,10 @@ func (t *Terminal) line(ctx context.Context, read func() (string, error)) (strin
 	}
 }
 
-// read reads a line as it was typed; its end is no part of it.
+// read reads a line as it was typed; its end is no part of it. Where the terminal ends, nothing more was typed.
 func (t *Terminal) read() (string, error) {
 	line, err := t.lines.ReadString('\n')
-	if err != nil && line == "" {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read the terminal: %w", err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
