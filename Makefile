@@ -25,7 +25,7 @@ GENERATED_TESTS := Golden|Generated|Snapshot
 # The parts of make check, cheapest first. .ci/run reads this list.
 CHECKS := fmt-check tidy-check vet lint docs-check test-race
 
-.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector build clean
+.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector browser build clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -90,6 +90,10 @@ vuln: $(GOVULNCHECK) ## Known vulnerabilities (asks Go's database over the netwo
 
 inspector: build ## The official MCP inspector's checks (needs npm; brings Node 24 where Node is older than 22)
 	INSPECTOR_VERSION=$(INSPECTOR_VERSION) bash .ci/inspector.sh bin/aura-mcp$(EXE)
+
+browser: ## The tests that click on pages in Chromium (installs it on Debian and Ubuntu)
+	bash .ci/chromium.sh
+	BROWSER_TESTS=required go test -count=1 -run '^TestBrowser' ./internal/app
 
 build: ## bin/aura-mcp
 	CGO_ENABLED=0 go build -trimpath -o bin/aura-mcp$(EXE) .

@@ -125,7 +125,7 @@ func TestBrowserApprovesByAClick(t *testing.T) {
 	}
 	b.photograph("pause")
 	b.do(chromedp.Click(chromedp.CSS("#approve")))
-	b.sees("#outcome", "Done")
+	b.sees("#outcome", "Aura is carrying it out")
 	b.sees("#status", "prod")
 	b.photograph("done")
 	if text := <-said; !strings.Contains(text, `"state":"accepted"`) || len(b.rig.changes()) != 1 {
@@ -135,15 +135,17 @@ func TestBrowserApprovesByAClick(t *testing.T) {
 	// The next question appears on the page that is open, with what became of the one before.
 	said = b.rig.begin(t.Context(), c, "delete_instance", map[string]any{"instance": "staging"})
 	b.sees("#typed")
-	b.sees("#before", `Pause the database "prod".`, "Done.")
+	b.sees("#before", `Pause the database "prod".`, "Aura is carrying it out.")
 	b.do(chromedp.SendKeys(chromedp.CSS("#typed"), "stagign"), chromedp.Click(chromedp.CSS("#approve")))
 	b.sees("#problem", "not the exact name; it can be typed 2 times more")
 	b.photograph("delete-wrong-name")
 	b.do(chromedp.Clear(chromedp.CSS("#typed")), chromedp.SendKeys(chromedp.CSS("#typed"), "Staging"), chromedp.Click(chromedp.CSS("#approve")))
 	b.sees("#problem", "typed")
-	waitUntil(t, func() bool { return strings.Contains(ask(b, chromedp.Text(chromedp.CSS("#problem"))), "it can be typed once more") })
+	waitUntil(t, func() bool {
+		return strings.Contains(ask(b, chromedp.Text(chromedp.CSS("#problem"))), "it can be typed once more")
+	})
 	b.do(chromedp.Clear(chromedp.CSS("#typed")), chromedp.SendKeys(chromedp.CSS("#typed"), "staging\r")) // Enter is enough once the name is there
-	b.sees("#outcome", "Done")
+	b.sees("#outcome", "Aura is carrying it out")
 	if text := <-said; !strings.Contains(text, `"state":"accepted"`) || len(b.rig.changes()) != 2 {
 		t.Errorf("sent %v, told %s", b.rig.changes(), text)
 	}
@@ -176,9 +178,9 @@ func TestBrowserUsesAPlanOnce(t *testing.T) {
 	second.do(chromedp.Navigate(address))
 	second.sees("#approve")
 	b.do(chromedp.Click(chromedp.CSS("#approve")))
-	b.sees("#outcome", "Done")
+	b.sees("#outcome", "Aura is carrying it out")
 	second.do(chromedp.Click(chromedp.CSS("#approve")))
-	second.sees("#outcome", "Done")
+	second.sees("#outcome", "Aura is carrying it out")
 	second.sees("main", "closed before your answer came")
 	second.photograph("used")
 	<-said

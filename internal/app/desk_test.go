@@ -119,7 +119,7 @@ func TestAClientThatCannotAskPausesThroughThePage(t *testing.T) {
 				}
 				after(time.Second)
 				seen, known := o.desk.Look(o.last(t).ID)
-				if !known || seen.Stage != guard.Finished || !seen.OK || !strings.Contains(seen.Outcome, "prod") {
+				if !known || seen.Stage != guard.Finished || seen.State != op.Accepted || !strings.Contains(seen.Outcome, "prod") {
 					t.Errorf("the page shows %+v", seen)
 				}
 				if entries, _, _ := r.journal.Read(time.Time{}); len(entries) != 1 || entries[0].Way != "page" || entries[0].Standing != "accepted" {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"aura-mcp/internal/guard"
@@ -194,7 +195,9 @@ func Servers(ctx context.Context, dir string) ([]*Server, error) {
 		}
 		c, err := dial(ctx, "", "")
 		if err != nil {
-			_ = os.Remove(name)
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				_ = os.Remove(name) // nobody listens there any more
+			}
 			continue
 		}
 		_ = c.Close()

@@ -188,11 +188,7 @@ func (t *Terminal) Follow(ctx context.Context, d Desk, id string) {
 			t.printf("The server that ran it is gone; `aura-mcp audit` shows what became of it.\n")
 			return
 		case a.Stage == guard.Finished:
-			if a.OK {
-				t.printf("Done. %s\n", text.EscapeJSON([]byte(a.Outcome)))
-			} else {
-				t.printf("It did not go well. %s\n", text.EscapeJSON([]byte(a.Outcome)))
-			}
+			t.printf("%s. %s\n", verdictOf(a), text.EscapeJSON([]byte(a.Outcome)))
 			return
 		case a.Stage != guard.Running:
 			return

@@ -48,8 +48,8 @@ type Approval struct {
 	PIN      bool      `json:"pin,omitempty"`     // the approval PIN is wanted, too
 	Outcome  string    `json:"outcome,omitempty"` // what became of it, in words
 	Ended    time.Time `json:"ended,omitzero"`
-	OK       bool      `json:"ok,omitempty"` // of a finished one: it went well
-	Position int       `json:"position"`     // of one not decided: how many are before it
+	State    op.State  `json:"state,omitempty"` // of a finished one: how far Aura has come; empty where it failed
+	Position int       `json:"position"`        // of one not decided: how many are before it
 }
 
 // Decision is what a person says to a plan.
@@ -217,7 +217,7 @@ func (d *Desk) leave(e *entry, stage Stage, outcome string) {
 func (d *Desk) expire(e *entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if e.view.Stage != Shown {
+	if e.view.Stage != Shown || time.Now().Before(e.view.Expires) {
 		return
 	}
 	d.leave(e, Expired, "")
@@ -312,12 +312,13 @@ func (d *Desk) Decide(id string, by Decision) error {
 			return err
 		}
 	}
+	d.expire(e) // where its time is over and the timer late
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case e.view.Stage == Queued:
 		return ErrNotShown
-	case e.view.Stage != Shown || !time.Now().Before(e.view.Expires) || !slices.Contains(e.view.Ways, by.Way):
+	case e.view.Stage != Shown || !slices.Contains(e.view.Ways, by.Way):
 		return ErrGone
 	case !by.Approve:
 		d.gate.denials.add(subject(e.task, e.plan))
@@ -357,9 +358,9 @@ func (d *Desk) refuse(e *entry, way Way, why, next string) {
 // carryOut runs an approved plan after a last look, and puts on the desk what became of it.
 func (d *Desk) carryOut(e *entry, way Way) result {
 	out := d.gate.approved(e.ctx, e.task, e.plan, way)
-	ok, words := told(out)
+	state, words := told(out)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	e.view.Stage, e.view.OK, e.view.Outcome, e.view.Ended = Finished, ok, words, time.Now()
+	e.view.Stage, e.view.State, e.view.Outcome, e.view.Ended = Finished, state, words, time.Now()
 	return out
 }

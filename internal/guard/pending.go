@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -107,22 +108,25 @@ func (g *Gate) stillPending(d *Desk, e *entry) result {
 	})
 }
 
-// told is what a person reads of a result: the message of a success, the words of an error.
-func told(r result) (ok bool, words string) {
+// told is what a person reads of a result: the message of a success, with how far it has come, and of an error what happened.
+// What to do about it is said to the model.
+func told(r result) (state op.State, words string) {
 	for _, c := range r.Content {
 		content, isText := mcp.AsTextContent(c)
 		if !isText {
 			continue
 		}
 		if r.IsError {
-			return false, content.Text
+			words, _, _ = strings.Cut(content.Text, "\nWhat to do:")
+			return "", words
 		}
 		var out struct {
-			Message string `json:"message"`
+			State   op.State `json:"state"`
+			Message string   `json:"message"`
 		}
 		if json.Unmarshal([]byte(content.Text), &out) == nil {
-			return true, out.Message
+			return out.State, out.Message
 		}
 	}
-	return !r.IsError, ""
+	return "", ""
 }
