@@ -27,7 +27,7 @@ mv "$(dirname "$0")/called.new" "$(dirname "$0")/called"
 func TestThePageReachesThePersonAndItsAddressNobodyElse(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()
-	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(browserScript), 0o700); err != nil { //nolint:gosec // a program
+	if err := os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(browserScript), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	sim := simulate(t)

@@ -46,7 +46,7 @@ func inBrowser(t *testing.T, adjust ...func(*rigOptions)) *browserPerson {
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()),
 		chromedp.WindowSize(900, 900), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	allocator, cancelAllocator := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, cancelAllocator := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
 	ctx, cancel := chromedp.NewContext(allocator)
 	ctx, stop := context.WithTimeout(ctx, 2*time.Minute)
 	t.Cleanup(func() { stop(); cancel(); cancelAllocator() })
@@ -226,7 +226,7 @@ func TestBrowserKeepsOtherPagesOut(t *testing.T) {
 	lured := &browserPerson{t: t, ctx: other, rig: b.rig}
 	lured.do(chromedp.Navigate(address), chromedp.Click(chromedp.CSS("#lure")))
 	lured.sees("pre", "sent by another page")
-	response, err := http.PostForm(form, url.Values{"decision": {"approve"}}) //nolint:noctx // some program of this machine
+	response, err := http.PostForm(form, url.Values{"decision": {"approve"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,8 +92,8 @@ func (r *rig) begin(ctx context.Context, c *client.Client, tool string, argument
 func pending(t *testing.T, said string) (id string) {
 	t.Helper()
 	var told struct {
-		State   op.State
-		Message string
+		State   op.State `json:"state"`
+		Message string   `json:"message"`
 	}
 	if json.Unmarshal([]byte(said), &told) != nil || told.State != op.ApprovalPending {
 		t.Fatalf("it does not wait: %s", said)
@@ -458,7 +458,7 @@ func TestThePIN(t *testing.T) {
 			o := &outside{decides: func(d *guard.Desk, a guard.Approval) {
 				for n := range 6 {
 					err := try(d, a, fmt.Sprint(n))
-					if mistake, ok := errors.AsType[*guard.Mistake](err); !ok || !mistake.PIN {
+					if mistake, ok := errors.AsType[*guard.MistakeError](err); !ok || !mistake.PIN {
 						t.Errorf("%v", err)
 					}
 					said = append(said, err.Error())

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -174,13 +175,13 @@ func TestTheSocketIsForThisAccountAlone(t *testing.T) {
 		t.Errorf("the directory has mode %v, %v", info.Mode(), err)
 	}
 	open := filepath.Join(t.TempDir(), "open")
-	if err := os.Mkdir(open, 0o777); err != nil { //nolint:gosec // that is the point
+	if err := os.Mkdir(open, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(open, 0o777); err != nil { //nolint:gosec // that is the point
+	if err := os.Chmod(open, 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if err := (&Socket{Dir: open, Log: slog.New(slog.DiscardHandler)}).Listen(s.gate.Desk(op.Local)); err == nil || !strings.Contains(err.Error(), "only you can use") {
+	if err := (&Socket{Dir: open, Log: slog.New(slog.DiscardHandler)}).Listen(t.Context(), s.gate.Desk(op.Local)); err == nil || !strings.Contains(err.Error(), "only you can use") {
 		t.Errorf("a directory for everybody was taken: %v", err)
 	}
 }
@@ -246,10 +247,8 @@ func TestTheOpenerOfEachSystem(t *testing.T) {
 	t.Parallel()
 	find := func(have ...string) func(string) (string, error) {
 		return func(name string) (string, error) {
-			for _, h := range have {
-				if h == name {
-					return "/usr/bin/" + name, nil
-				}
+			if slices.Contains(have, name) {
+				return "/usr/bin/" + name, nil
 			}
 			return "", errors.New("not found")
 		}

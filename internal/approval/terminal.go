@@ -45,7 +45,7 @@ func (t *Terminal) Ask(ctx context.Context, d Desk, a guard.Approval) error {
 			return err
 		}
 		err = d.Decide(a.ID, decision)
-		mistake, again := errors.AsType[*guard.Mistake](err)
+		mistake, again := errors.AsType[*guard.MistakeError](err)
 		switch {
 		case err == nil && !decision.Approve:
 			t.printf("Refused.\n")

@@ -60,19 +60,19 @@ type Decision struct {
 	Way     Way    `json:"way"`
 }
 
-// A mistake leaves the plan open; the other errors of [Desk.Decide] say that it cannot be decided any more, or not yet.
+// What [Desk.Decide] fails with, besides a [*MistakeError].
 var (
 	ErrGone     = errors.New("this question is not open any more")
 	ErrNotShown = errors.New("another question comes first")
 )
 
-// Mistake is a decision that was not taken and can be given again.
-type Mistake struct {
+// MistakeError is a decision that was not taken and can be given again.
+type MistakeError struct {
 	What string
 	PIN  bool // it was about the PIN
 }
 
-func (m *Mistake) Error() string { return m.What }
+func (m *MistakeError) Error() string { return m.What }
 
 // Desk is where the plans of one principal lie that are decided outside the client, one at a time. Everything on it lives in
 // memory: after a restart nothing is approved.
@@ -141,7 +141,7 @@ func (d *Desk) enter(ctx context.Context, t task, plan op.Plan, by asking, pin b
 	}
 	d.queue = append(d.queue, e)
 	d.known = append(slices.DeleteFunc(d.known, func(old *entry) bool { return !old.view.Ended.IsZero() && time.Since(old.view.Ended) > keptFor }), e)
-	d.show()
+	d.show() //nolint:contextcheck // the doors get the context of the call that asked
 	return e, nil, nil
 }
 
@@ -299,7 +299,7 @@ func (d *Desk) viewed(e *entry) Approval {
 }
 
 // Decide takes a person's decision. An approved plan is carried out at once, whether or not a call still waits for it. The
-// error is a [*Mistake] where the person can try again.
+// error is a [*MistakeError] where the person can try again.
 func (d *Desk) Decide(id string, by Decision) error {
 	d.mu.Lock()
 	e := d.byID(id)
@@ -335,7 +335,7 @@ func (d *Desk) Decide(id string, by Decision) error {
 // mistyped takes a wrong name; the last one closes the plan.
 func (d *Desk) mistyped(e *entry, by Decision) error {
 	if e.view.Tries--; e.view.Tries > 0 {
-		return &Mistake{What: fmt.Sprintf("that is not the exact name; it can be typed %s more", times(e.view.Tries))}
+		return &MistakeError{What: fmt.Sprintf("that is not the exact name; it can be typed %s more", times(e.view.Tries))}
 	}
 	d.refuse(e, by.Way, fmt.Sprintf("what was typed was not the exact name, %s", times(maxTyped)), "tell the person; call again to have them asked again")
 	return nil

@@ -110,7 +110,7 @@ func (g *Gate) Offers(profile string, s op.Spec) bool {
 }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
-func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (out result) {
+func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (out *mcp.CallToolResult) {
 	defer g.recovering(o, &out)
 	policy, err := g.Policy(call.Caller.Profile)
 	if err == nil || o.Spec.Effects == op.Read {
