@@ -135,7 +135,7 @@ func unseen(asked time.Time, next string) string {
 	if time.Since(asked) >= time.Second {
 		return next
 	}
-	return next + ". The answer came within a second, so the client may not have shown the question to anybody: tell the person that `aura-mcp call` in a terminal asks there"
+	return next + ". The answer came within a second, so the client may not have shown the question to anybody: tell the person that the setting approval = \"page\" asks them in their browser instead"
 }
 
 func notApproved(why, next string) error {
