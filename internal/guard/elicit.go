@@ -24,6 +24,14 @@ type answer struct {
 	result *mcp.ElicitationResult
 }
 
+// approved is the plan that an answer is about, or nil without one.
+func (a *answer) approved() *op.Plan {
+	if a == nil {
+		return nil
+	}
+	return &a.plan.approved
+}
+
 // answered takes the answer that came with a repeated call (2026-07-28). Without a valid state of ours it is ignored:
 // anybody can put answers into a first call, and on older revisions none may come this way at all.
 func (g *Gate) answered(ctx context.Context, request mcp.CallToolRequest) *answer {

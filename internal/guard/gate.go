@@ -145,7 +145,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if waiting := g.Desk(call.Caller.Principal).find(t); waiting != nil {
 		return g.awaitDecision(ctx, t, waiting, callTime)
 	}
-	plan, err := g.planned(ctx, t, policy, answer)
+	plan, err := g.planned(ctx, t, policy, answer.approved())
 	switch {
 	case errors.Is(err, errForbidden):
 		return g.refused(t, plan, "", err)
@@ -172,11 +172,12 @@ func (t task) key() string {
 	return strings.Join([]string{t.call.Caller.Profile, t.call.Caller.Principal, t.Operation.Spec.Name, string(t.Arguments())}, "\x00")
 }
 
-// planned reads what the request would do now. Where a person has answered already, this is the last look before it runs:
-// while they read, the world went on. Of an approved bulk the handler looks at each target on its own.
-func (g *Gate) planned(ctx context.Context, t task, policy Policy, answer *answer) (op.Plan, error) {
-	if answer != nil && answer.plan.approved.Bulk {
-		return answer.plan.approved, nil
+// planned reads what the request would do now. Where a person has approved a plan already, this is the last look before it
+// runs: while they read, the world went on, and the settings may have changed. Of an approved bulk the handler looks at each
+// target on its own.
+func (g *Gate) planned(ctx context.Context, t task, policy Policy, approved *op.Plan) (op.Plan, error) {
+	if approved != nil && approved.Bulk {
+		return policy.apply(*approved)
 	}
 	plan, err := t.Plan(ctx)
 	if err != nil {
@@ -208,7 +209,7 @@ func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan,
 	if answer, err = g.askNow(ctx, t, plan); err != nil {
 		return g.refused(t, plan, Elicitation, err)
 	}
-	if plan, err = g.planned(ctx, t, policy, answer); err != nil {
+	if plan, err = g.lastLook(ctx, t, answer.plan.approved); err != nil {
 		return g.refused(t, plan, Elicitation, err)
 	}
 	return g.answeredWith(ctx, t, plan, answer)
@@ -228,24 +229,26 @@ func (g *Gate) answeredWith(ctx context.Context, t task, now op.Plan, answer *an
 	return g.runAudited(ctx, t, now, Elicitation)
 }
 
-// approved runs a plan that a person approved outside the client, after a last look: while they read, the world went on, the
-// settings included.
-func (g *Gate) approved(ctx context.Context, t task, plan op.Plan, way Way) (out result) {
-	defer g.recovering(t.Operation, &out)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
-	defer cancel()
+// lastLook plans again what a person has decided on: while they read, the world went on, the settings included.
+func (g *Gate) lastLook(ctx context.Context, t task, shown op.Plan) (op.Plan, error) {
 	policy, err := g.Policy(t.call.Caller.Profile)
 	if err == nil {
 		err = policy.refusal(t.Operation.Spec)
 	}
 	if err != nil {
-		return g.refused(t, plan, way, err)
+		return shown, err
 	}
-	now := plan
-	if !plan.Bulk {
-		if now, err = g.planned(ctx, t, policy, nil); err != nil {
-			return g.refused(t, plan, way, err)
-		}
+	return g.planned(ctx, t, policy, &shown)
+}
+
+// approved runs a plan that a person approved outside the client, after a last look.
+func (g *Gate) approved(ctx context.Context, t task, plan op.Plan, way Way) (out result) {
+	defer g.recovering(t.Operation, &out)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
+	defer cancel()
+	now, err := g.lastLook(ctx, t, plan)
+	if err != nil {
+		return g.refused(t, plan, way, err)
 	}
 	if !plan.Same(now) {
 		return g.refused(t, now, way, changed(plan, now))
