@@ -197,6 +197,9 @@ func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan,
 	if err := g.denials.rest(subject(t, plan)); err != nil && answer == nil {
 		return g.refused(t, plan, "", err)
 	}
+	if answer == nil {
+		plan = plan.Shown(ctx)
+	}
 	switch {
 	case by.way != Elicitation:
 		return g.askOutside(ctx, t, plan, by)
