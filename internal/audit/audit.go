@@ -53,7 +53,9 @@ type Line struct {
 	Runs      bool            `json:"runs,omitempty"`     // of a decision: the operation is started now
 	Outcome   string          `json:"outcome,omitempty"`  // of a run: done, accepted, failed, unknown
 	Error     string          `json:"error,omitempty"`
-	Seconds   float64         `json:"seconds,omitempty"`
+	// RequestIDs are Aura's, of the changes that a run sent: what its support asks for.
+	RequestIDs []string `json:"request_ids,omitempty"`
+	Seconds    float64  `json:"seconds,omitempty"`
 }
 
 // Target is what an operation was about.
