@@ -236,11 +236,11 @@ func (u usage) String() string {
 	if u.rate != nil {
 		rate = fmt.Sprintf("%g queries per second", *u.rate)
 	}
-	age := "just now"
+	as := u.at.UTC().Format("as of 15:04:05 UTC") // a question may lie there for minutes
 	if old := time.Since(u.at); old >= 5*time.Second {
-		age = seconds(old.Round(time.Second)) + " ago"
+		as += fmt.Sprintf(", %s before this was asked", seconds(old.Round(time.Second)))
 	}
-	return fmt.Sprintf("%s; %s (%s)", open, rate, age)
+	return fmt.Sprintf("%s; %s (%s)", open, rate, as)
 }
 
 // usedOf is the usage of several: who is disturbed by name, the others as numbers.

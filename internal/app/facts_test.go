@@ -54,19 +54,19 @@ func TestTheQuestionHasTheFiguresOfNow(t *testing.T) {
 		never      string
 	}{
 		{name: "pause, read for the first time", tool: "pause_instance", arguments: map[string]any{"instance": "prod"},
-			want: []string{"\nin use now: up to ", "open connections on one member", "queries per second not known, as that takes two readings (just now)"}},
+			want: []string{"\nin use now: up to ", "open connections on one member", "queries per second not known, as that takes two readings (as of 00:00:00 UTC)"}},
 		{name: "pause, after a health check", tool: "pause_instance", arguments: map[string]any{"instance": "prod"},
 			prepare: func(r *rig, c *client.Client) {
 				must[tools.InstanceHealth](r, c, "check_instance_health", map[string]any{"instance": "prod"})
 				after(40 * time.Second)
-			}, want: []string{"open connections on one member", " queries per second (just now)"}, never: "not known"},
+			}, want: []string{"open connections on one member", " queries per second (as of 00:00:40 UTC)"}, never: "not known"},
 		{name: "pause, after two looks at the fleet", tool: "pause_instance", arguments: map[string]any{"instance": "prod"},
 			prepare: func(r *rig, c *client.Client) {
 				for range 2 {
 					must[tools.FleetHealth](r, c, "check_fleet_health", nil)
 					after(35 * time.Second)
 				}
-			}, want: []string{"open connections on one member", " queries per second (35 seconds ago)"}, never: "not known"},
+			}, want: []string{"open connections on one member", " queries per second (as of 00:00:35 UTC, 35 seconds before this was asked)"}, never: "not known"},
 		{name: "pause, nobody at work", tool: "pause_instance", arguments: map[string]any{"instance": "prod"}, adjust: faring("idle"),
 			want: []string{"\nin use now: up to 2 open connections on one member, none at work; "}},
 		{name: "pause on a plan without metrics", tool: "pause_instance", arguments: map[string]any{"instance": "shop"},
@@ -83,7 +83,7 @@ func TestTheQuestionHasTheFiguresOfNow(t *testing.T) {
 				must[tools.InstanceHealth](r, c, "check_instance_health", twice("prod"))
 				after(60 * time.Second)
 				r.sim.Fail(aurasim.Fault{Path: scrape, Kind: aurasim.Delay, Delay: 20 * time.Second})
-			}, want: []string{"open connections on one member", " queries per second (63 seconds ago)\n"}},
+			}, want: []string{"open connections on one member", " queries per second (as of 00:00:40 UTC, 63 seconds before this was asked)\n"}},
 		{name: "pause with samples that are old", tool: "pause_instance", arguments: map[string]any{"instance": "prod"}, adjust: faring("stale"),
 			want: []string{"\nin use now: not known: the newest sample is 20 min old\n"}},
 		{name: "pause with no samples yet", tool: "pause_instance", arguments: map[string]any{"instance": "prod"}, adjust: faring("no_metrics_yet"),

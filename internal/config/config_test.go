@@ -157,6 +157,9 @@ func policySettings() map[string]policySetting {
 			list(func(c config.Config) []string { return c.AllowedRegions })},
 		"allowed_types": {`["professional-db", "free-db"]`, []string{"enterprise-db", "free-db,enterprise-db"}, "professional-db free-db", "free-db", "free-db",
 			list(func(c config.Config) []string { return c.AllowedTypes })},
+		"approval": {`{ default = "auto", destructive = "page" }`, []string{"auto", "destructive=elicitation", "default=auto,destructive=auto"},
+			config.Approval{Billable: "auto", Disruptive: "auto", Destructive: "page"}, "terminal",
+			config.Approval{Billable: "terminal", Disruptive: "terminal", Destructive: "terminal"}, func(c config.Config) any { return c.Approval }},
 		"safety_snapshots": {`true`, []string{"false"}, true, "", nil, func(c config.Config) any { return c.SafetySnapshots }},
 		"secret_sink":      {`"file"`, []string{"reveal"}, "file", "keyring", "keyring", text(func(c config.Config) string { return c.SecretSink })},
 	}
