@@ -157,6 +157,8 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	switch {
 	case errors.Is(err, errForbidden):
 		return g.refused(t, plan, "", err)
+	case err != nil && answer != nil: // a person has decided on it, so the audit has it
+		return g.refused(t, answer.plan.approved, Elicitation, err)
 	case err != nil:
 		return op.Failure(err)
 	}
