@@ -209,6 +209,24 @@ func TestFiguresAreReadOnceAndMayMove(t *testing.T) {
 	}
 }
 
+func TestThePageHasTheFiguresToo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &outside{decides: says(20*time.Second, guard.Decision{Approve: true, Typed: "prod"})}
+		r := newRig(t, atPage(o))
+		must[tools.InstanceChange](r, r.connect(modern, nil), "delete_instance", map[string]any{"instance": "prod"})
+		shown := o.last(t).Preview.String()
+		for _, want := range []string{"\nnewest snapshot: 31 Dec 1999 22:00 UTC, 2 h 0 min ago; it goes with the database\n", "\nin use now: up to 17 open connections"} {
+			if !strings.Contains(shown, want) {
+				t.Errorf("the page does not say %q:\n%s", want, shown)
+			}
+		}
+		if snapshots, metrics := r.reads(); snapshots != 2 || metrics != 1 {
+			t.Errorf("%d lists of snapshots and %d scrapes for one question, want those of two days and one", snapshots, metrics)
+		}
+	})
+}
+
 func TestWhereNobodyIsAskedNothingIsReadForThem(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
