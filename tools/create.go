@@ -104,7 +104,11 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		}
 		plan.Source = &from
 	}
-	plan.Facts = createFacts(request, filled, alike, source, tenant.ID)
+	plan.Facts = createFacts(request, filled, alike)
+	if source != nil {
+		plan.Facts = append([]op.Fact{{Label: "what is in it", Value: asOf(source.instance, snapshot)}}, plan.Facts...)
+		handOver(&plan, *source, TenantRef{ID: tenant.ID, Name: tenant.Name})
+	}
 	return plan, nil
 }
 
@@ -122,7 +126,7 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string, source *target, tenantID string) []op.Fact {
+func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string) []op.Fact {
 	var facts []op.Fact
 	if len(filled) > 0 {
 		facts = append(facts, op.Fact{Label: "filled in", Value: strings.Join(filled, ", ") + " (the only value there is, or the usual one)"})
@@ -133,9 +137,6 @@ func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string, sou
 		cost = "nothing: free databases are not billed; an account has one"
 	}
 	facts = append(facts, op.Fact{Label: "what it costs", Value: cost})
-	if source != nil && source.tenant.ID != tenantID {
-		facts = append(facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("the data leaves the tenant %s: people with access to the new one's tenant can read it then", text.Quote(source.tenant.shown()))})
-	}
 	return append(facts, op.Fact{Label: "can be undone", Value: "yes, by deleting it"})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/text"
 )
 
 // readAtOnce is how many details are read side by side. Aura's list has no status, so each instance costs a request.
@@ -75,7 +76,7 @@ func like(pattern, name string) bool {
 	if !strings.Contains(pattern, "*") {
 		return strings.Contains(name, pattern)
 	}
-	return glob(pattern, name)
+	return text.Match(pattern, name)
 }
 
 // matches reports whether the details fit the filters. What could not be read is kept, so that it is not taken for absent.

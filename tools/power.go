@@ -79,6 +79,9 @@ func (p power) plan(ctx context.Context, in powerIn) (op.Plan, error) {
 		return op.Plan{}, err
 	}
 	plan := op.Plan{Bulk: bulk, Facts: p.facts}
+	if p.effects.Has(op.Disruptive) {
+		plan.Facts = append([]op.Fact{p.fleet.inUse(aura, instancesOf(targets)...)}, p.facts...)
+	}
 	for _, t := range targets {
 		done, err := p.check(t.instance)
 		switch {

@@ -145,10 +145,11 @@ func (f *Fleet) planSnapshot(ctx context.Context, in createSnapshotIn) (op.Plan,
 		plan.Effects |= op.Write
 		if t.instance.Type == auraclient.TypeFree || t.instance.Type == "" { // an unknown type may be a free one
 			plan.Effects |= op.Disruptive
-			plan.Facts = []op.Fact{
-				{Label: "what is lost", Value: "a free database keeps only its latest snapshot: the one before is replaced"},
-				{Label: "can be undone", Value: "no"},
+			plan.Facts = []op.Fact{{Label: "what is lost", Value: "a free database keeps only its latest snapshot: the one before is replaced"}}
+			if !bulk {
+				plan.Facts = append(plan.Facts, f.newestSnapshot(aura, t.instance, "; this is the one that is replaced"))
 			}
+			plan.Facts = append(plan.Facts, op.Fact{Label: "can be undone", Value: "no"})
 		}
 	}
 	plan.Headline = headline("Take a snapshot of", plan)

@@ -97,7 +97,7 @@ func matching(given string, all []auraclient.InstanceSummary) ([]auraclient.Inst
 		hit, err := pickInstance(given, all, exactly)
 		return []auraclient.InstanceSummary{hit}, err
 	}
-	hits := slices.DeleteFunc(slices.Clone(all), func(i auraclient.InstanceSummary) bool { return !glob(given, i.Name) })
+	hits := slices.DeleteFunc(slices.Clone(all), func(i auraclient.InstanceSummary) bool { return !text.Match(given, i.Name) })
 	if len(hits) == 0 {
 		return nil, unknown("instance", given, all, instanceNamed)
 	}
@@ -206,26 +206,6 @@ func tally(rows []ChangeRow) (message string, state op.State) {
 		}
 	}
 	return fmt.Sprintf("%d databases: %s", len(rows), strings.Join(parts, ", ")), state
-}
-
-// glob compares a name with a pattern in which only * is special.
-func glob(pattern, name string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == name
-	}
-	rest, found := strings.CutPrefix(name, parts[0])
-	if !found {
-		return false
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		at := strings.Index(rest, part)
-		if at < 0 {
-			return false
-		}
-		rest = rest[at+len(part):]
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
 // headline names the target. Of several it leaves the count to whoever shows the plan: policies may still take some out.

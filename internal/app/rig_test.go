@@ -129,7 +129,7 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	if o.policies == nil {
 		o.policies = func(string) (guard.Policy, error) { return o.policy, o.policyErr }
 	}
-	gate, err := guard.New(guard.Options{Policy: o.policies, Journal: r.journal, Log: log, Doors: o.doors, PIN: o.pin, Waiting: o.waiting})
+	gate, err := guard.New(guard.Options{Policy: o.policies, Journal: r.journal, Log: log, Trace: traced, Doors: o.doors, PIN: o.pin, Waiting: o.waiting})
 	if err != nil {
 		t.Fatal(err)
 	}

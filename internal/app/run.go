@@ -143,7 +143,7 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		journal = audit.InMemory()
 	}
 	policy := newPolicySource(c, func() (config.Config, error) { return config.Load(sources) }, s.log)
-	options := guard.Options{Policy: f.adding(policy.policy), Journal: journal, Log: s.log, AtTerminal: f.atTerminal, Demo: f.demo, Waiting: stdioWorkers / 2}
+	options := guard.Options{Policy: f.adding(policy.policy), Journal: journal, Log: s.log, Trace: traced, AtTerminal: f.atTerminal, Demo: f.demo, Waiting: stdioWorkers / 2}
 	if pin := p.pin(); pin != "" && !s.demo {
 		options.PIN = pin
 	}
@@ -158,6 +158,12 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
 	})
 	return s, nil
+}
+
+// traced lets the audit have Aura's request IDs.
+func traced(ctx context.Context) (context.Context, func() []string) {
+	ctx, trace := auraclient.WithTrace(ctx)
+	return ctx, trace.RequestIDs
 }
 
 // fleetOptions gives the tools their surroundings. The demo keeps its passwords apart: they open nothing.

@@ -54,7 +54,7 @@ var rules = []rule{
 		instead: "approval shows what is on the guard's desk and hands decisions back; decide in internal/guard"},
 	{pkg: "internal/passphrase", others: []string{"golang.org/x/crypto"}, never: []string{"os", "net/http"},
 		instead: "passphrase hashes and compares; keep hashes where they are used"},
-	{pkg: "internal/audit", instead: "audit writes and reads its journal and knows nobody"},
+	{pkg: "internal/audit", others: []string{"github.com/gofrs/flock"}, instead: "audit writes and reads its journal and knows nobody"},
 	{pkg: "internal/guard", ours: []string{"internal/op", "internal/text", "internal/audit"}, others: anything, never: []string{"net/http"},
 		instead: "guard decides on a plan and knows neither Aura nor pages; declare a func or small interface that internal/app fills"},
 	{pkg: "internal/op", ours: []string{"internal/text"}, others: []string{mcpTypes, schema},

@@ -58,6 +58,9 @@ type Options struct {
 	Policy  func(profile string) (Policy, error)
 	Journal *audit.Journal
 	Log     *slog.Logger
+	// Trace prepares the context of a run and returns what then has Aura's request IDs of what it changed, for the audit. Nil
+	// leaves them out.
+	Trace func(context.Context) (_ context.Context, requestIDs func() []string)
 	// Doors lead to a person outside the client.
 	Doors Doors
 	// PIN is asked where something is destroyed; nil where there is none.
@@ -76,6 +79,11 @@ func New(o Options) (*Gate, error) {
 	plans, err := newPlans()
 	if err != nil {
 		return nil, err
+	}
+	if o.Trace == nil {
+		o.Trace = func(ctx context.Context) (context.Context, func() []string) {
+			return ctx, func() []string { return nil }
+		}
 	}
 	g := &Gate{Options: o, plans: plans, flights: newFlights(), denials: newDenials(), desks: map[string]*Desk{}}
 	if o.Waiting > 0 {
@@ -149,6 +157,8 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	switch {
 	case errors.Is(err, errForbidden):
 		return g.refused(t, plan, "", err)
+	case err != nil && answer != nil: // a person has decided on it, so the audit has it
+		return g.refused(t, answer.plan.approved, Elicitation, err)
 	case err != nil:
 		return op.Failure(err)
 	}
@@ -197,6 +207,9 @@ func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan,
 	}
 	if err := g.denials.rest(subject(t, plan)); err != nil && answer == nil {
 		return g.refused(t, plan, "", err)
+	}
+	if answer == nil {
+		plan = plan.Shown(ctx)
 	}
 	switch {
 	case by.way != Elicitation:
@@ -298,9 +311,10 @@ func (g *Gate) audited(ctx context.Context, t task, plan op.Plan, way Way) (out 
 func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (result, audit.Line) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
 	defer cancel()
+	ctx, requestIDs := g.Trace(ctx)
 	started := time.Now()
 	out, err := t.Run(ctx, t.call, plan)
-	end := audit.Line{Time: time.Now(), Outcome: string(op.StateOf(out)), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
+	end := audit.Line{Time: time.Now(), Outcome: string(op.StateOf(out)), RequestIDs: requestIDs(), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
 	if err == nil {
 		return encoded(out), end
 	}
