@@ -154,8 +154,10 @@ func (f *Fleet) walk(ctx context.Context, call op.Call, aura *auraclient.Client,
 	group, patience := errgroup.WithContext(patience)
 	group.SetLimit(readAtOnce)
 	bulk := aura.Bulk()
+	var done progress
 	for n, day := range days {
 		group.Go(func() error {
+			defer done.step(call, len(days), "days looked at")
 			all, err := bulk.Snapshots.List(patience, id, day)
 			if err != nil {
 				return fmt.Errorf("list the snapshots of %s on %s: %w", id, day, err)

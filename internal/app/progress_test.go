@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"aura-mcp/internal/op"
@@ -110,6 +113,113 @@ func TestAThousandStepsAreAtMostFiveNoticesASecond(t *testing.T) {
 			}
 		})
 	}
+}
+
+// heard is the progress of one call as its client got it.
+type heard struct {
+	mu       sync.Mutex
+	values   []float64
+	messages []string
+}
+
+func (h *heard) notified(n mcp.JSONRPCNotification) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	value, _ := n.Params.AdditionalFields["progress"].(float64)
+	total, hasTotal := n.Params.AdditionalFields["total"].(float64)
+	if hasTotal && total < value {
+		value = -1 // more than all: fails below
+	}
+	message, _ := n.Params.AdditionalFields["message"].(string)
+	h.values, h.messages = append(h.values, value), append(h.messages, message)
+}
+
+// told checks that the values grew and that each of want was said, in this order.
+func (h *heard) told(t *testing.T, want ...string) {
+	t.Helper()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for n, v := range h.values {
+		if v < 0 || (n > 0 && v <= h.values[n-1]) {
+			t.Errorf("progress does not grow: %v", h.values)
+			break
+		}
+	}
+	said := strings.Join(h.messages, "\n")
+	rest := said
+	for _, w := range want {
+		_, after, found := strings.Cut(rest, w)
+		if !found {
+			t.Fatalf("%q is not said, or not in its place:\n%s", w, said)
+		}
+		rest = after
+	}
+}
+
+// calls calls a tool and returns what was heard meanwhile.
+func (r *rig) calls(era string, asks client.ElicitationHandler, tool string, arguments map[string]any) *heard {
+	r.t.Helper()
+	c, h := r.connect(era, asks), &heard{}
+	c.OnNotification(h.notified)
+	result, err := c.CallTool(r.t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: tool, Arguments: arguments, Meta: &mcp.Meta{ProgressToken: tool}}})
+	if err != nil || result.IsError {
+		r.t.Fatalf("%s: %v %+v", tool, err, result)
+	}
+	return h
+}
+
+func TestProgressTellsWhatIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	both := map[string]any{"instances": []any{"staging", "prod"}, "wait_seconds": 50}
+	tests := []struct {
+		tool      string
+		arguments map[string]any
+		want      []string
+	}{
+		{"list_instances", nil, []string{"6 of 6 databases looked at"}},
+		{"list_snapshots", map[string]any{"instance": "prod", "from": "1999-12-10"}, []string{"23 of 23 days looked at"}},
+		{"wait_for_instance", map[string]any{"instance": "importer"}, []string{`"importer" is resuming`}},
+		{"create_snapshot", both, []string{"2 of 2 databases sent to Aura", "2 of 2 snapshots have ended"}},
+		{"pause_instance", both, []string{"2 of 2 databases sent to Aura", "2 of 2 databases are paused"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.tool, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, func(o *rigOptions) {
+					o.sim.Speed = 10
+					o.transport = func(next http.RoundTripper) http.RoundTripper { return slow{next} }
+				})
+				r.calls(legacy, types("yes"), tt.tool, tt.arguments).told(t, tt.want...)
+			})
+		})
+	}
+}
+
+// slow is a network that takes a while.
+type slow struct{ next http.RoundTripper }
+
+func (s slow) RoundTrip(q *http.Request) (*http.Response, error) {
+	after(100 * time.Millisecond)
+	return s.next.RoundTrip(q)
+}
+
+// A call goes through stages, and a host that repeats it hears how the operation under way goes on.
+func TestProgressGrowsFromStageToStageAndIsTakenUpByAnEqualCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, withSafety)
+		arguments := map[string]any{"instance": "staging", "source_instance": "prod", "wait_seconds": 30}
+		reads := person(func(context.Context, string) (*mcp.ElicitationResult, error) {
+			after(5 * time.Second)
+			return answered(mcp.ElicitationResponseActionAccept, "staging"), nil
+		})
+		r.calls(legacy, reads, "overwrite_instance", arguments).told(t, "waiting for a person to approve it", `safety snapshot of "staging"`)
+		r.calls(legacy, reads, "overwrite_instance", arguments).told(t, `safety snapshot of "staging"`)
+		if n := overwrites(r); n != 1 {
+			t.Errorf("%d overwrites", n)
+		}
+	})
 }
 
 // transports are the ways on which the order is in danger, each with a client of both eras. start returns what sends a request

@@ -206,6 +206,9 @@ func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan,
 	case by.sealed:
 		return g.answeredWith(ctx, t, plan, answer)
 	}
+	if !g.AtTerminal { // where the question itself is shown
+		t.waits()
+	}
 	if answer, err = g.askNow(ctx, t, plan); err != nil {
 		return g.refused(t, plan, Elicitation, err)
 	}
@@ -261,7 +264,7 @@ func (g *Gate) runAudited(ctx context.Context, t task, plan op.Plan, way Way) re
 	if plan.Effects == op.Read {
 		return g.run(ctx, t, plan)
 	}
-	flying := g.flights.start(t, func() result { return g.audited(ctx, t, plan, way) })
+	flying := g.flights.start(t, func(t task) result { return g.audited(ctx, t, plan, way) })
 	return g.attend(ctx, t, flying)
 }
 
