@@ -30,7 +30,7 @@ const (
 // serveStdio speaks MCP on in and out until in ends or ctx is cancelled. Running changes are finished first.
 func serveStdio(ctx context.Context, s *mcpServer, in io.Reader, out io.Writer, log *slog.Logger) error {
 	conversation := &conversation{open: map[string]int{}, out: out, quiet: make(chan struct{}, 1)}
-	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log}
+	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log, misused: s.misused}
 	// A client that crashes reads no more. Writing to it would kill the process, in the middle of a change perhaps.
 	signal.Ignore(syscall.SIGPIPE)
 	stdio := server.NewStdioServer(s.MCPServer)
@@ -51,6 +51,7 @@ type messages struct {
 	conversation *conversation
 	stop         <-chan struct{} // closed when the server has to end
 	log          *slog.Logger
+	misused      func(line []byte) map[string]any // the answer to a request that the library would answer wrongly, or nil
 	rest         []byte
 }
 
@@ -82,6 +83,9 @@ func (m *messages) next() ([]byte, error) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return nil, nil
 	}
+	if answer := m.misused(line); answer != nil {
+		return nil, m.conversation.send(answer)
+	}
 	return append(m.conversation.received(bytes.TrimRight(line, "\r\n")), '\n'), nil
 }
 
@@ -112,7 +116,6 @@ type conversation struct {
 type envelope struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
-	Params json.RawMessage `json:"params"`
 	Error  json.RawMessage `json:"error"`
 	Result json.RawMessage `json:"result"`
 }

@@ -103,10 +103,10 @@ func (g *Gate) unhold() {
 	}
 }
 
-// Offers reports whether the policy of a profile leaves the operation in the list of tools.
-func (g *Gate) Offers(profile string, s op.Spec) bool {
+// Withholds says which rule of a profile's policy keeps the operation out of the list of tools, or nil.
+func (g *Gate) Withholds(profile string, s op.Spec) error {
 	policy, _ := g.Policy(profile) // where it cannot be read, the last one counts
-	return policy.refusal(s) == nil
+	return policy.refusal(s)
 }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
