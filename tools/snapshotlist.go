@@ -84,9 +84,19 @@ func (l *SnapshotList) fill(all []auraclient.Snapshot) {
 	switch {
 	case len(all) > maxSnapshots:
 		l.Note = fmt.Sprintf("the newest %d of %d; a narrower range shows the others", maxSnapshots, len(all))
+		// Where snapshots are hourly, the only ones that can be copied are a day apart and would not be among these.
+		if n := slices.IndexFunc(all, copyable); n >= maxSnapshots {
+			l.Snapshots = append(l.Snapshots, newSnapshotRow(all[n]))
+			l.Note += "; the last row is the newest one that is exportable"
+		}
 	case len(all) == 0:
 		l.Note = "none in this range; try an earlier one"
 	}
+}
+
+// copyable reports whether a database can be made from the snapshot.
+func copyable(s auraclient.Snapshot) bool {
+	return s.Exportable && s.Status == auraclient.SnapshotCompleted
 }
 
 // span works out which stretch of time is asked for.
