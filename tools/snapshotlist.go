@@ -96,7 +96,7 @@ func (l *SnapshotList) fill(all []auraclient.Snapshot) {
 
 // copyable reports whether a database can be made from the snapshot.
 func copyable(s auraclient.Snapshot) bool {
-	return s.Exportable && s.Status == auraclient.SnapshotCompleted
+	return s.Exportable != nil && *s.Exportable && s.Status == auraclient.SnapshotCompleted
 }
 
 // span works out which stretch of time is asked for.
