@@ -68,7 +68,7 @@ func All() []Prompt {
 				{Name: "name", Description: "the name of the copy, 1 to 30 characters"},
 				{Name: "snapshot_id", Description: "copy this snapshot instead of the present state"},
 				{Name: "tenant", Description: "where the copy goes, by name or ID; otherwise the tenant of the source"},
-				{Name: "memory", Description: "memory of the copy, such as 8GB; otherwise that of the source"},
+				{Name: "memory", Description: "memory of the copy, such as 16GB; not less than that of the source, which it otherwise is"},
 			},
 			Needs: []string{"get_instance", "create_instance"},
 		},

@@ -146,6 +146,15 @@ func (p Prompt) fill(shown map[string]string, withheld Withheld) (string, error)
 	return b.String(), nil
 }
 
+// Rules is the part that all texts end with.
+func Rules() (string, error) {
+	rules, err := texts.ReadFile("text/rules.md")
+	if err != nil {
+		return "", fmt.Errorf("the rules of the prompts: %w", err)
+	}
+	return string(rules), nil
+}
+
 // mention is a name as the texts write it.
 var mention = regexp.MustCompile("`([a-z]+(?:_[a-z]+)+)`")
 
