@@ -37,13 +37,16 @@ func (f *Fleet) readAll(ctx context.Context, aura *auraclient.Client, call op.Ca
 	defer cancel()
 	var group errgroup.Group
 	group.SetLimit(readAtOnce)
+	var done progress
 	for n, summary := range all {
 		read[n].summary = summary
 		if s, ok := f.recall(summary.ID); ok {
 			read[n].seen = s
+			done.step(call, len(all), "databases looked at")
 			continue
 		}
 		group.Go(func() error {
+			defer done.step(call, len(all), "databases looked at")
 			i, err := bulk.Instances.Get(patience, summary.ID)
 			if read[n].err = err; err == nil {
 				read[n].seen = f.remember(*i)

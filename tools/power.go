@@ -159,7 +159,7 @@ func (p power) start(ctx context.Context, aura *auraclient.Client, target op.Res
 }
 
 func (p power) runAll(ctx context.Context, call op.Call, aura *auraclient.Client, plan op.Plan, limit time.Duration) InstanceChange {
-	rows := p.fleet.each(ctx, aura, plan, func(t op.Resource) (ChangeRow, error) {
+	rows := p.fleet.each(ctx, call, aura, plan, func(t op.Resource) (ChangeRow, error) {
 		status, err := p.start(ctx, aura, t)
 		return ChangeRow{Outcome: outcomeAccepted, Status: status}, err
 	})
@@ -180,6 +180,8 @@ func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Cl
 	quiet := call
 	quiet.Progress = func(float64, float64, string) {} // many waits at once would contradict each other
 	var group sync.WaitGroup
+	var done progress
+	waiting := accepted(rows)
 	for n := range rows {
 		if rows[n].Outcome != outcomeAccepted {
 			continue
@@ -191,6 +193,7 @@ func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Cl
 			}
 			if reached {
 				rows[n].Outcome = outcomeDone
+				done.step(call, waiting, "databases are "+want)
 			}
 		})
 	}

@@ -150,8 +150,9 @@ const (
 )
 
 // each acts on every target of an approved bulk that still is as the person saw it. One that fails does not stop the others.
-func (f *Fleet) each(ctx context.Context, aura *auraclient.Client, plan op.Plan, act func(op.Resource) (ChangeRow, error)) []ChangeRow {
+func (f *Fleet) each(ctx context.Context, call op.Call, aura *auraclient.Client, plan op.Plan, act func(op.Resource) (ChangeRow, error)) []ChangeRow {
 	rows := make([]ChangeRow, 0, len(plan.Targets)+len(plan.Skipped))
+	var done progress
 	for _, planned := range plan.Targets {
 		row := ChangeRow{InstanceID: planned.ID, Name: planned.Name, Outcome: outcomeLeftAlone}
 		now, err := aura.Instances.Get(ctx, planned.ID)
@@ -173,11 +174,23 @@ func (f *Fleet) each(ctx context.Context, aura *auraclient.Client, plan op.Plan,
 			}
 		}
 		rows = append(rows, row)
+		done.step(call, len(plan.Targets), "databases sent to Aura")
 	}
 	for _, s := range plan.Skipped {
 		rows = append(rows, ChangeRow{InstanceID: s.ID, Name: s.Name, Outcome: outcomeLeftAlone, Status: s.Status, Reason: s.Reason})
 	}
 	return rows
+}
+
+// accepted counts the rows whose change Aura has accepted.
+func accepted(rows []ChangeRow) int {
+	n := 0
+	for _, r := range rows {
+		if r.Outcome == outcomeAccepted {
+			n++
+		}
+	}
+	return n
 }
 
 // brief is an error in the space of a row.

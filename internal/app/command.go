@@ -43,7 +43,7 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 				case <-ctx.Done():
 				}
 			}()
-			err = serveStdio(ctx, s.server.MCPServer, p.Stdin, p.Stdout, s.log)
+			err = serveStdio(ctx, s.server, p.Stdin, p.Stdout, s.log)
 			s.gate.Settle()
 			if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 				return cause

@@ -27,6 +27,7 @@ import (
 	"aura-mcp/internal/health"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
+	"aura-mcp/prompts"
 	"aura-mcp/tools"
 )
 
@@ -154,7 +155,7 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 	}
 	s.gate = gate
 	s.server = newServer(serverOptions{
-		Catalog: tools.New(p.fleetOptions(s, connect, journal)).Catalog, Gate: gate, Demo: s.demo, Log: s.log,
+		Catalog: tools.New(p.fleetOptions(s, connect, journal)).Catalog, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
 		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
 	})
 	return s, nil

@@ -11,6 +11,7 @@ import (
 
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
+	"aura-mcp/prompts"
 )
 
 // demoMark stands in every result of the demo, so that nobody takes its databases for real ones.
@@ -19,6 +20,7 @@ const demoMark = "aura-mcp/demo"
 // serverOptions is what a server is made of.
 type serverOptions struct {
 	Catalog      func() []op.Operation
+	Prompts      []prompts.Prompt
 	Gate         *guard.Gate
 	Instructions string
 	Demo         bool
@@ -32,6 +34,7 @@ type mcpServer struct {
 	make    func()        // makes the offer, once
 	offered chan struct{} // closed when the tools are there, or cannot be
 	err     error         // why they cannot; read after offered
+	desk    *promptDesk
 }
 
 // newServer puts every operation behind the gate and offers it over MCP.
@@ -41,41 +44,49 @@ func newServer(o serverOptions) *mcpServer {
 		title += " (DEMO)"
 	}
 	hooks := &server.Hooks{}
-	s := &mcpServer{offered: make(chan struct{})}
+	s := &mcpServer{offered: make(chan struct{}), desk: &promptDesk{gate: o.Gate, catalog: o.Prompts, demo: o.Demo}}
 	s.MCPServer = server.NewMCPServer("aura-mcp", version(),
 		server.WithTitle(title),
 		server.WithDescription("Runs a fleet of Neo4j Aura databases"),
 		server.WithInstructions(o.Instructions),
 		server.WithToolCapabilities(false),
+		server.WithPromptCapabilities(false),
 		server.WithHooks(hooks),
 	)
 	hidden := map[string]bool{}
 	s.make = sync.OnceFunc(func() {
 		defer close(s.offered)
-		s.err = o.offer(s.MCPServer, hidden)
+		s.err = o.offer(s.MCPServer, hidden, s.desk)
 	})
 	hooks.AddOnSuccess(func(context.Context, any, mcp.MCPMethod, any, any) { go s.make() })
 	hooks.AddBeforeListTools(func(context.Context, any, *mcp.ListToolsRequest) { s.make() })
 	hooks.AddBeforeCallTool(func(context.Context, any, *mcp.CallToolRequest) { s.make() })
+	hooks.AddBeforeListPrompts(func(context.Context, any, *mcp.ListPromptsRequest) { s.make() })
+	hooks.AddBeforeGetPrompt(func(context.Context, any, *mcp.GetPromptRequest) { s.make() })
 	// The library's own tool filter would answer a call of a hidden tool with "not found"; the gate says which rule hides it.
 	hooks.AddAfterListTools(func(_ context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
 		result.Tools = slices.DeleteFunc(result.Tools, func(t mcp.Tool) bool { return hidden[t.Name] })
 	})
+	hooks.AddAfterListPrompts(func(_ context.Context, _ any, _ *mcp.ListPromptsRequest, result *mcp.ListPromptsResult) {
+		result.Prompts = slices.DeleteFunc(result.Prompts, func(p mcp.Prompt) bool { return s.desk.hides(p.Name) })
+	})
 	return s
 }
 
-// offer adds the tools. It fails where an operation cannot be offered safely, rather than offering it with arguments
+// offer adds the tools and prompts. It fails where an operation cannot be offered safely, rather than offering it with arguments
 // unchecked.
-func (o serverOptions) offer(s *server.MCPServer, hidden map[string]bool) error {
+func (o serverOptions) offer(s *server.MCPServer, hidden map[string]bool, desk *promptDesk) error {
 	var tools []server.ServerTool
 	for _, operation := range o.Catalog() {
 		if err := operation.Check(); err != nil {
 			return err
 		}
-		hidden[operation.Spec.Name] = !o.Gate.Offers("", operation.Spec)
+		hidden[operation.Spec.Name] = o.Gate.Withholds("", operation.Spec) != nil
+		desk.tools = append(desk.tools, operation.Spec)
 		tools = append(tools, server.ServerTool{Tool: operation.Tool(), Handler: o.handler(operation)})
 	}
 	s.AddTools(tools...)
+	s.AddPrompts(desk.prompts()...)
 	return nil
 }
 

@@ -326,7 +326,7 @@ func (d *Desk) Decide(id string, by Decision) error {
 	case e.view.Preview.Confirm != "" && by.Typed != e.view.Preview.Confirm:
 		return d.mistyped(e, by)
 	default:
-		e.flight = d.gate.flights.start(e.task, func() result { return d.carryOut(e, by.Way) })
+		e.flight = d.gate.flights.start(e.task, func(t task) result { return d.carryOut(e, t, by.Way) })
 		d.leave(e, Running, "")
 	}
 	return nil
@@ -356,8 +356,8 @@ func (d *Desk) refuse(e *entry, way Way, why, next string) {
 }
 
 // carryOut runs an approved plan after a last look, and puts on the desk what became of it.
-func (d *Desk) carryOut(e *entry, way Way) result {
-	out := d.gate.approved(e.ctx, e.task, e.plan, way)
+func (d *Desk) carryOut(e *entry, t task, way Way) result {
+	out := d.gate.approved(e.ctx, t, e.plan, way)
 	state, words := told(out)
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -111,10 +111,10 @@ func (g *Gate) unhold() {
 	}
 }
 
-// Offers reports whether the policy of a profile leaves the operation in the list of tools.
-func (g *Gate) Offers(profile string, s op.Spec) bool {
+// Withholds says which rule of a profile's policy keeps the operation out of the list of tools, or nil.
+func (g *Gate) Withholds(profile string, s op.Spec) error {
 	policy, _ := g.Policy(profile) // where it cannot be read, the last one counts
-	return policy.refusal(s) == nil
+	return policy.refusal(s)
 }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
@@ -219,6 +219,9 @@ func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan,
 	case by.sealed:
 		return g.answeredWith(ctx, t, plan, answer)
 	}
+	if !g.AtTerminal { // where the question itself is shown
+		t.waits()
+	}
 	if answer, err = g.askNow(ctx, t, plan); err != nil {
 		return g.refused(t, plan, Elicitation, err)
 	}
@@ -274,7 +277,7 @@ func (g *Gate) runAudited(ctx context.Context, t task, plan op.Plan, way Way) re
 	if plan.Effects == op.Read {
 		return g.run(ctx, t, plan)
 	}
-	flying := g.flights.start(t, func() result { return g.audited(ctx, t, plan, way) })
+	flying := g.flights.start(t, func(t task) result { return g.audited(ctx, t, plan, way) })
 	return g.attend(ctx, t, flying)
 }
 

@@ -38,6 +38,9 @@ func (g *Gate) askOutside(ctx context.Context, t task, plan op.Plan, by asking) 
 // answer comes at once, since it is what tells them.
 func (g *Gate) awaitDecision(ctx context.Context, t task, e *entry, patience time.Duration) result {
 	desk := g.Desk(t.call.Caller.Principal)
+	if !g.AtTerminal { // where the question itself is shown
+		t.waits()
+	}
 	release := desk.attend(e)
 	defer release()
 	if !g.hold() {
