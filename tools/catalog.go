@@ -38,6 +38,8 @@ type Fleet struct {
 	aura    *auraclient.Client
 	details map[string]seen
 	started map[string]begun // by instance: the last change
+	noted   map[string]noted // by instance: what other reads have shown of it
+	stir    func(id string)  // told of an instance that may have changed; nil where nobody listens
 }
 
 // Options are what a fleet needs from its surroundings.
@@ -61,7 +63,7 @@ type Options struct {
 func New(o Options) *Fleet {
 	f := &Fleet{
 		connect: o.Connect, vault: o.Vault, alone: o.Alone, journal: o.Journal, safety: o.SafetySnapshots, vitals: newVitals(o.Thresholds),
-		details: map[string]seen{}, started: map[string]begun{},
+		details: map[string]seen{}, started: map[string]begun{}, noted: map[string]noted{},
 	}
 	if f.alone == nil {
 		f.alone = func(context.Context) (func(), error) { return func() {}, nil }

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -27,6 +28,7 @@ import (
 	"aura-mcp/internal/health"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
+	"aura-mcp/resources"
 	"aura-mcp/tools"
 )
 
@@ -153,8 +155,10 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		return nil, err
 	}
 	s.gate = gate
+	fleet := tools.New(p.fleetOptions(s, connect, journal))
 	s.server = newServer(serverOptions{
-		Catalog: tools.New(p.fleetOptions(s, connect, journal)).Catalog, Gate: gate, Demo: s.demo, Log: s.log,
+		Catalog: fleet.Catalog, Gate: gate, Demo: s.demo, Log: s.log,
+		Resources:    resources.New(resources.Options{Fleet: fleet, Catalog: sync.OnceValue(fleet.Catalog), Policy: s.policyPage(policy), Caller: callerOf}),
 		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
 	})
 	return s, nil

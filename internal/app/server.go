@@ -11,6 +11,7 @@ import (
 
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
+	"aura-mcp/resources"
 )
 
 // demoMark stands in every result of the demo, so that nobody takes its databases for real ones.
@@ -20,6 +21,7 @@ const demoMark = "aura-mcp/demo"
 type serverOptions struct {
 	Catalog      func() []op.Operation
 	Gate         *guard.Gate
+	Resources    *resources.Resources
 	Instructions string
 	Demo         bool
 	Log          *slog.Logger
@@ -42,21 +44,27 @@ func newServer(o serverOptions) *mcpServer {
 	}
 	hooks := &server.Hooks{}
 	s := &mcpServer{offered: make(chan struct{})}
-	s.MCPServer = server.NewMCPServer("aura-mcp", version(),
+	pages := pages{resources: o.Resources, demo: o.Demo, log: o.Log}
+	s.MCPServer = server.NewMCPServer("aura-mcp", version(), append(pages.capabilities(),
 		server.WithTitle(title),
 		server.WithDescription("Runs a fleet of Neo4j Aura databases"),
 		server.WithInstructions(o.Instructions),
 		server.WithToolCapabilities(false),
 		server.WithHooks(hooks),
-	)
+	)...)
 	hidden := map[string]bool{}
 	s.make = sync.OnceFunc(func() {
 		defer close(s.offered)
+		pages.offer(s.MCPServer)
 		s.err = o.offer(s.MCPServer, hidden)
 	})
 	hooks.AddOnSuccess(func(context.Context, any, mcp.MCPMethod, any, any) { go s.make() })
 	hooks.AddBeforeListTools(func(context.Context, any, *mcp.ListToolsRequest) { s.make() })
 	hooks.AddBeforeCallTool(func(context.Context, any, *mcp.CallToolRequest) { s.make() })
+	hooks.AddBeforeListResources(func(context.Context, any, *mcp.ListResourcesRequest) { s.make() })
+	hooks.AddBeforeListResourceTemplates(func(context.Context, any, *mcp.ListResourceTemplatesRequest) { s.make() })
+	hooks.AddBeforeReadResource(func(context.Context, any, *mcp.ReadResourceRequest) { s.make() })
+	pages.hook(hooks)
 	// The library's own tool filter would answer a call of a hidden tool with "not found"; the gate says which rule hides it.
 	hooks.AddAfterListTools(func(_ context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
 		result.Tools = slices.DeleteFunc(result.Tools, func(t mcp.Tool) bool { return hidden[t.Name] })
@@ -89,7 +97,7 @@ func (o serverOptions) handler(operation op.Operation) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		reporter := newReporter(ctx, request)
 		defer reporter.close()
-		result := o.Gate.Handle(ctx, operation, op.Call{Caller: op.Caller{Principal: op.Local}, Client: clientName(ctx), Progress: reporter.report}, request)
+		result := o.Gate.Handle(ctx, operation, op.Call{Caller: callerOf(ctx), Client: clientName(ctx), Progress: reporter.report}, request)
 		if o.Demo {
 			result.Meta = mcp.NewMetaFromMap(map[string]any{demoMark: true})
 		}
