@@ -49,10 +49,10 @@ func completions() map[string]func(*Resources, context.Context, map[string]strin
 		"tenant":          (*Resources).tenantNames,
 		"project":         (*Resources).tenantNames,
 		"snapshot_id": func(r *Resources, ctx context.Context, chosen map[string]string) []string {
-			return r.snapshotIDs(ctx, chosen["instance"])
+			return r.snapshotIDs(ctx, chosen["instance"], false)
 		},
 		"source_snapshot_id": func(r *Resources, ctx context.Context, chosen map[string]string) []string {
-			return r.snapshotIDs(ctx, cmp.Or(chosen["source_instance"], chosen["instance"]))
+			return r.snapshotIDs(ctx, cmp.Or(chosen["source_instance"], chosen["instance"]), true)
 		},
 		"type":           of(kind, "type"),
 		"cloud_provider": of(provider, "cloud_provider"),
@@ -131,21 +131,22 @@ func namesThenIDs(all [][2]string) []string {
 			byName = append(byName, one[1])
 		}
 	}
+	slices.Sort(ids)
 	return append(byName, ids...)
 }
 
-func (r *Resources) snapshotIDs(ctx context.Context, instance string) []string {
+// snapshotIDs are those of the last days, newest first; where another database is to be made from one, those that can serve.
+func (r *Resources) snapshotIDs(ctx context.Context, instance string, asSource bool) []string {
 	id, _ := r.instance(ctx, instance)
 	if id == "" {
 		return nil
 	}
-	rows, _ := r.backups.get(ctx, id, func(ctx context.Context) ([]tools.SnapshotRow, error) {
-		list, err := r.o.Fleet.Snapshots(ctx, id)
-		return list.Snapshots, err
-	})
+	all, _ := r.backups.get(ctx, id, func(ctx context.Context) ([]auraclient.Snapshot, error) { return r.o.Fleet.RecentSnapshots(ctx, id) })
 	var ids []string
-	for _, s := range rows { // newest first, as they are
-		ids = append(ids, s.SnapshotID)
+	for _, s := range all {
+		if !asSource || (s.Status == auraclient.SnapshotCompleted && s.Exportable != nil && *s.Exportable) {
+			ids = append(ids, s.SnapshotID)
+		}
 	}
 	return ids
 }

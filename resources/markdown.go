@@ -12,7 +12,7 @@ import (
 // word shows a name from elsewhere in Markdown: as it stands where it is plain, else quoted and with every mark that Markdown
 // or HTML knows disarmed.
 func word(s string) string {
-	if strings.Trim(s, plain) == "" && s != "" {
+	if s != "" && strings.Trim(s, plain+"_") == "" && strings.Trim(s, "_") == s {
 		return s
 	}
 	return disarmed(text.Quote(s))
@@ -37,7 +37,8 @@ func sentence(s string) string {
 	return disarmed(b.String())
 }
 
-// plain is what a name may consist of to need no quotes: nothing of it means anything to Markdown inside a line.
+// plain is what a name may consist of to need no quotes, besides _ inside: nothing of it means anything to Markdown inside a
+// line.
 const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-./: "
 
 func disarmed(s string) string {

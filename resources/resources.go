@@ -68,7 +68,7 @@ func Pages() []Page {
 		},
 		{
 			URI: "aura://instances/{instance}/health", Name: "health", Title: "Health of a database", MIMEType: jsonType, Priority: 0.7, Fresh: 30 * time.Second,
-			Watch:       "the verdict or its findings",
+			Watch:       "the verdict",
 			Description: "Whether the database is well: the verdict with findings, values and what to do.",
 			read:        asJSON((*tools.Fleet).Health), find: (*Resources).findInstance, of: func(id string) topic { return topic{what: verdict, id: id} },
 		},
@@ -113,7 +113,7 @@ type Resources struct {
 	fleetPage atomic.Pointer[Content] // as last read
 	watcher   *watcher
 	offers    *memory[[]auraclient.InstanceConfiguration] // by tenant
-	backups   *memory[[]tools.SnapshotRow]                // by instance
+	backups   *memory[[]auraclient.Snapshot]              // by instance
 	names     *memory[names]
 }
 
@@ -121,7 +121,7 @@ type Resources struct {
 func New(o Options) *Resources {
 	return &Resources{
 		o: o, started: time.Now(), watcher: newWatcher(o.Fleet),
-		offers: newMemory[[]auraclient.InstanceConfiguration](10 * time.Minute), backups: newMemory[[]tools.SnapshotRow](time.Minute), names: newMemory[names](10 * time.Second),
+		offers: newMemory[[]auraclient.InstanceConfiguration](10 * time.Minute), backups: newMemory[[]auraclient.Snapshot](time.Minute), names: newMemory[names](10 * time.Second),
 	}
 }
 
@@ -165,10 +165,15 @@ func (r *Resources) Find(ctx context.Context, uri string) (string, error) {
 
 // located marks the errors that say that there is no one thing of that name.
 func located(err error) error {
-	if errors.Is(err, tools.ErrNoMatch) || auraclient.IsGone(err) {
-		return &NotFoundError{Err: err}
+	if !errors.Is(err, tools.ErrNoMatch) && !auraclient.IsGone(err) {
+		return err
 	}
-	return err
+	if told, ok := errors.AsType[*op.Error](err); ok {
+		plain := *told
+		plain.Unchanged = false // nobody thinks that reading a page changes anything
+		err = &plain
+	}
+	return &NotFoundError{Err: err}
 }
 
 // match finds the page of an address and what stands for its variable.

@@ -63,7 +63,7 @@ type polled struct {
 	known bool // last is of a poll, and not the zero value
 	busy  bool // a poll is under way
 	due   time.Time
-	again bool // it was stirred while a poll was under way
+	again bool // due was set while a poll was under way, and counts all the same
 }
 
 func newWatcher(fleet *tools.Fleet) *watcher {
@@ -132,12 +132,12 @@ func (w *watcher) remove(l *listener) {
 	w.fleet.Stirring(nil)
 }
 
-// stirred has the polls of an instance done now: something was begun on it.
-func (w *watcher) stirred(id string) {
+// stirred has an instance looked at soon, since it changes.
+func (w *watcher) stirred(id string, soon time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if p, ok := w.polled[topic{details, id}]; ok {
-		p.due, p.again = time.Now(), p.busy
+		p.due, p.again = time.Now().Add(soon), p.busy
 		w.poke()
 	}
 }
@@ -268,7 +268,11 @@ func (w *watcher) poll(ctx context.Context, t topic) {
 	if err == nil {
 		p.last, p.known = sight, true
 	}
-	p.due = p.nextDue(err)
+	if p.again {
+		p.again = false
+	} else {
+		p.due = p.nextDue(err)
+	}
 	if t.what == theFleet && err == nil {
 		w.ids = ids
 	}
@@ -284,13 +288,8 @@ func (p *polled) nextDue(err error) time.Time {
 	if p.last.Moving {
 		every = pollWhileMoving
 	}
-	now := time.Now()
-	switch {
-	case p.again:
-		p.again = false
-		return now
-	case err != nil:
-		return now.Add(pollEvery)
+	if err != nil {
+		return time.Now().Add(pollEvery)
 	}
 	return p.last.At.Add(every)
 }

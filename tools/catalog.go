@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/audit"
@@ -37,9 +38,9 @@ type Fleet struct {
 	mu      sync.Mutex
 	aura    *auraclient.Client
 	details map[string]seen
-	started map[string]begun // by instance: the last change
-	noted   map[string]noted // by instance: what other reads have shown of it
-	stir    func(id string)  // told of an instance that may have changed; nil where nobody listens
+	started map[string]begun                    // by instance: the last change
+	noted   map[string]noted                    // by instance: what other reads have shown of it
+	stir    func(id string, soon time.Duration) // told of an instance that changes; nil where nobody listens
 }
 
 // Options are what a fleet needs from its surroundings.

@@ -70,5 +70,5 @@ func abilities(kind auraclient.InstanceType) (can, cannot string) {
 			no = append(no, a.what)
 		}
 	}
-	return strings.Join(yes, ", "), strings.Join(no, ", ")
+	return strings.Join(append(yes, "take snapshots"), ", "), strings.Join(no, ", ")
 }

@@ -12,6 +12,8 @@ const (
 	freshWhileChangingBy = 5 * time.Second
 	// graceAfterStart is how long Aura may go on showing the old status of a change that it has accepted.
 	graceAfterStart = 30 * time.Second
+	// startTakes is how long it takes at most, usually, until Aura shows what we are about to begin.
+	startTakes = 2 * time.Second
 )
 
 // seen is an instance's details and when they were read.
@@ -45,7 +47,7 @@ func (f *Fleet) recall(id string) (seen, bool) {
 func (f *Fleet) remember(i auraclient.Instance) seen {
 	s, differs := f.keep(i)
 	if differs {
-		f.stirred(i.ID)
+		f.stirred(i.ID, 0)
 	}
 	return s
 }
@@ -62,7 +64,7 @@ func (f *Fleet) keep(i auraclient.Instance) (s seen, differs bool) {
 // touch notes that a change was started: what was known of the instance is no longer true.
 func (f *Fleet) touch(i op.Resource) {
 	f.vitals.outdate()
-	defer f.stirred(i.ID)
+	defer f.stirred(i.ID, startTakes)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.details, i.ID)

@@ -3,7 +3,6 @@ package tools
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"aura-mcp/auraclient"
@@ -98,16 +97,4 @@ func signs(i auraclient.Instance) string {
 		secondaries = *i.SecondariesCount
 	}
 	return fmt.Sprintf("%q %q %q %q %q %d", i.Name, i.Status, i.Type, i.Memory, i.Storage, secondaries)
-}
-
-// findingsOf are the findings of a verdict that somebody should act on, in one comparable value.
-func findingsOf(v health.Verdict) string {
-	var ids []string
-	for _, f := range v.Findings {
-		if f.Severity != health.SeverityInfo {
-			ids = append(ids, string(f.Severity)+" "+f.ID)
-		}
-	}
-	slices.Sort(ids)
-	return fmt.Sprint(v.Status, " ", v.Reason, " ", slices.Compact(ids))
 }

@@ -145,6 +145,19 @@ func (f *Fleet) Snapshots(ctx context.Context, given string) (SnapshotList, erro
 	return out, explain(err)
 }
 
+// RecentSnapshots are all snapshots of the last seven days, newest first.
+func (f *Fleet) RecentSnapshots(ctx context.Context, id string) ([]auraclient.Snapshot, error) {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	want, err := listSnapshotsIn{}.span(time.Now())
+	if err != nil {
+		return nil, err
+	}
+	return f.walk(ctx, op.Call{}, aura, id, want)
+}
+
 // Health is the verdict on one database, from one reading and what was read before.
 func (f *Fleet) Health(ctx context.Context, given string) (InstanceHealth, error) {
 	aura, t, _, err := f.current(ctx, given)

@@ -18,20 +18,20 @@ type Sight struct {
 	At     time.Time
 }
 
-// Stirring has stir told of instances that may have changed: something was begun on them, or a read saw them differ. It may be
-// called by several goroutines and must not wait.
-func (f *Fleet) Stirring(stir func(id string)) {
+// Stirring has stir told of instances that a read saw differ, or that will have changed soon, as something is about to be begun
+// on them. It may be called by several goroutines and must not wait.
+func (f *Fleet) Stirring(stir func(id string, soon time.Duration)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stir = stir
 }
 
-func (f *Fleet) stirred(id string) {
+func (f *Fleet) stirred(id string, soon time.Duration) {
 	f.mu.Lock()
 	stir := f.stir
 	f.mu.Unlock()
 	if stir != nil {
-		stir(id)
+		stir(id, soon)
 	}
 }
 
@@ -126,7 +126,8 @@ func (f *Fleet) PollSnapshots(ctx context.Context, id string) (Sight, error) {
 	return Sight{Mark: mark, Moving: unfinished, At: now}, nil
 }
 
-// PollHealth judges an instance. A verdict that could not be reached for want of an answer is an error and no change.
+// PollHealth judges an instance. Its mark is the verdict without the findings: these come and go with every reading that is
+// close to a threshold. A verdict that could not be reached for want of an answer is an error and no change.
 func (f *Fleet) PollHealth(ctx context.Context, id string) (Sight, error) {
 	s, err := f.poll(ctx, id, time.Now().Add(-freshFor))
 	if auraclient.IsGone(err) {
@@ -146,5 +147,5 @@ func (f *Fleet) PollHealth(ctx context.Context, id string) (Sight, error) {
 	if v.Reason == reasonNotReadable {
 		return Sight{}, fmt.Errorf("judge the instance %s: %s", id, missed.What)
 	}
-	return Sight{Mark: findingsOf(v), At: v.AssessedAt}, nil
+	return Sight{Mark: fmt.Sprint(v.Status, " ", v.Reason), At: v.AssessedAt}, nil
 }

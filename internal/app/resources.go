@@ -92,7 +92,7 @@ func (p pages) hook(hooks *server.Hooks) {
 func (p pages) locate(ctx context.Context, uri *string) {
 	canonical, err := p.resources.Find(ctx, *uri)
 	if missing, ok := errors.AsType[*resources.NotFoundError](err); ok {
-		*uri += "' (" + missing.Error() + ") '"
+		*uri += "': " + missing.Error() + "\n'" + *uri
 		return
 	}
 	if err == nil {

@@ -30,7 +30,7 @@ const (
 
 // serveStdio speaks MCP on in and out until in ends or ctx is cancelled. Running changes are finished first.
 func serveStdio(ctx context.Context, s *server.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
-	conversation := &conversation{open: map[string]int{}, listening: map[any]string{}, out: out, quiet: make(chan struct{}, 1)}
+	conversation := &conversation{open: map[string]int{}, listening: map[any]string{}, following: map[any]bool{}, out: out, quiet: make(chan struct{}, 1)}
 	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log}
 	// A client that crashes reads no more. Writing to it would kill the process, in the middle of a change perhaps.
 	signal.Ignore(syscall.SIGPIPE)
@@ -104,6 +104,7 @@ type conversation struct {
 	out       io.Writer
 	open      map[string]int
 	listening map[any]string // by progress token: the open request that wants to hear
+	following map[any]bool   // by ID: the open subscriptions/listen requests, for whose answer nobody waits
 	quiet     chan struct{}  // told when nothing is open any more
 }
 
@@ -141,18 +142,59 @@ func (e envelope) token() any {
 	return nil
 }
 
+// cancels is the ID of the request that a notice cancels.
+func (e envelope) cancels() any {
+	var params struct {
+		ID json.RawMessage `json:"requestId"`
+	}
+	_ = json.Unmarshal(e.Params, &params) // then it cancels nothing
+	return requestKey(params.ID)
+}
+
+// follows is the ID of the listening request that a notice is for, or nil.
+func (e envelope) follows() any {
+	var params struct {
+		Meta map[string]json.RawMessage `json:"_meta"`
+	}
+	if e.Method == "" || e.hasID() || json.Unmarshal(e.Params, &params) != nil {
+		return nil
+	}
+	return requestKey(params.Meta[mcp.MetaKeySubscriptionID])
+}
+
+// requestKey is the ID of a request, however it was written; nil where there is none.
+func requestKey(id json.RawMessage) any {
+	var out any
+	_ = json.Unmarshal(id, &out) // what is no JSON is no ID
+	switch out.(type) {
+	case string, float64:
+		return out
+	}
+	return nil
+}
+
 // received notes a request. An error with which the client answers a question of ours, or a result that is null, gets an
 // empty result beside it: when the question has timed out meanwhile, the library would take it for a request and answer it
 // under an ID that may be one of the client's own; with a result it is recognised as an answer, and as an error where it is
 // still waited for.
 func (c *conversation) received(line []byte) []byte {
 	var e envelope
-	if json.Unmarshal(line, &e) != nil || !e.hasID() {
+	if json.Unmarshal(line, &e) != nil {
+		return line
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.Method == string(mcp.MethodNotificationCancelled) {
+		delete(c.following, e.cancels())
+	}
+	if !e.hasID() {
+		return line
+	}
+	if e.Method == string(mcp.MethodSubscriptionsListen) {
+		c.following[requestKey(e.ID)] = true
 		return line
 	}
 	if e.Method != "" {
-		c.mu.Lock()
-		defer c.mu.Unlock()
 		c.open[string(e.ID)]++
 		if token := e.token(); token != nil {
 			c.listening[token] = string(e.ID)
@@ -166,8 +208,9 @@ func (c *conversation) received(line []byte) []byte {
 	return append(line[:end:end], `,"result":{}}`...)
 }
 
-// Write sends a whole message. Progress of a request that has its answer is left out: the library hands notices and answers
-// on by different ways, and one may overtake the other, but the protocol wants no progress after the answer.
+// Write sends a whole message. Progress of a request that has its answer is left out, and so are updates for a listening
+// request that has ended: the library hands notices and answers on by different ways, and one may overtake the other, but the
+// protocol wants nothing after the answer.
 func (c *conversation) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -178,7 +221,11 @@ func (c *conversation) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 	}
+	if to := e.follows(); known && to != nil && !c.following[to] {
+		return len(p), nil
+	}
 	if known && e.Method == "" && e.hasID() {
+		delete(c.following, requestKey(e.ID))
 		maps.DeleteFunc(c.listening, func(_ any, id string) bool { return id == string(e.ID) })
 		if c.open[string(e.ID)]--; c.open[string(e.ID)] <= 0 {
 			delete(c.open, string(e.ID))
