@@ -131,7 +131,8 @@ func TestOfficialClientReadsAndCompletes(t *testing.T) {
 					t.Errorf("%s: %v", uri, err)
 					continue
 				}
-				if c := read.Contents[0]; len(read.Contents) != 1 || c.Text == "" || c.MIMEType != p.MIMEType || c.Meta["aura-mcp/demo"] != true {
+				c := read.Contents[0]
+				if demo, _ := c.Meta["aura-mcp/demo"].(bool); len(read.Contents) != 1 || c.Text == "" || c.MIMEType != p.MIMEType || !demo {
 					t.Errorf("%s: %+v", uri, c)
 				}
 			}

@@ -23,6 +23,9 @@ func (r *Resources) fleet(ctx context.Context, _ string) (Content, error) {
 	read, _ := time.Parse(time.RFC3339, all.ReadAt) // which we wrote
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Fleet: %s\n\n", databases(all.Total))
+	if r.o.Demo {
+		b.WriteString("THIS IS THE DEMO: these databases are simulated.\n\n")
+	}
 	if all.Total > 0 {
 		fmt.Fprintf(&b, "%s. Memory running %s, paused %s. ", counted(all.Counts.Status), all.Memory.Running, all.Memory.Paused)
 	}

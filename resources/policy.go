@@ -91,7 +91,7 @@ func (p Policy) limits(b *strings.Builder) {
 		}
 	}
 	rule("Nothing may change these databases", p.Locked)
-	rule("Never part of a bulk operation, and destroyed only by a person at a terminal", p.Protected)
+	rule("Never part of a bulk operation, and destroyed only by a person outside the client, on a page or at a terminal", p.Protected)
 	rule("Tools that are switched off", p.Denied)
 	rule("New databases only in these regions", p.Regions)
 	rule("New databases only of these types", p.Types)

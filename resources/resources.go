@@ -104,6 +104,8 @@ type Options struct {
 	Policy func() Policy
 	// Caller is on whose behalf a request comes.
 	Caller func(context.Context) op.Caller
+	// Demo says that nothing is real.
+	Demo bool
 }
 
 // Resources reads the pages of one fleet.

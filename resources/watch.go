@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -79,7 +78,7 @@ func (r *Resources) Watch(ctx context.Context, uri string, changed func() bool) 
 		return nil, err
 	}
 	l := &listener{page: page, changed: changed}
-	r.watcher.add(l)
+	r.watcher.add(l) //nolint:contextcheck // the poller outlives this request and serves others, too
 	return sync.OnceFunc(func() { r.watcher.remove(l) }), nil
 }
 
@@ -194,9 +193,9 @@ func (w *watcher) next(ctx context.Context) (*topic, time.Duration) {
 		}
 	}
 	wanted := w.wanted()
-	maps.DeleteFunc(w.polled, func(t topic, p *polled) bool { return !p.busy && !slices.Contains(wanted, t) })
+	maps.DeleteFunc(w.polled, func(t topic, p *polled) bool { return !p.busy && !wanted[t] })
 	var best *topic
-	for n, t := range wanted {
+	for t := range wanted {
 		p := w.polled[t]
 		if p == nil {
 			p = &polled{due: now}
@@ -207,7 +206,7 @@ func (w *watcher) next(ctx context.Context) (*topic, time.Duration) {
 		case p.due.After(now):
 			wait = min(wait, p.due.Sub(now))
 		case best == nil || w.polled[*best].later(p):
-			best = &wanted[n]
+			best = &t
 		}
 	}
 	if best != nil {
@@ -228,7 +227,7 @@ func (p *polled) later(other *polled) bool {
 }
 
 // wanted is what the pages that somebody watches show.
-func (w *watcher) wanted() []topic {
+func (w *watcher) wanted() map[topic]bool {
 	set := map[topic]bool{}
 	for l := range w.listeners {
 		set[l.page] = true
@@ -238,12 +237,7 @@ func (w *watcher) wanted() []topic {
 			}
 		}
 	}
-	return slices.SortedFunc(maps.Keys(set), func(a, b topic) int {
-		if a.what != b.what {
-			return int(a.what - b.what)
-		}
-		return slices.Compare([]byte(a.id), []byte(b.id))
-	})
+	return set
 }
 
 // poll looks at one thing and tells the listeners when it has changed.

@@ -1,14 +1,18 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 	"aura-mcp/resources"
@@ -31,7 +35,7 @@ func (s *setup) policyPage(source *policySource) func() resources.Policy {
 		out := resources.Policy{
 			Since: since, Unreadable: err != nil, Demo: s.demo, ReadOnly: p.ReadOnly, Offered: func(o op.Spec) bool { return s.gate.Offers("", o) },
 			Denied: p.Denied, Protected: p.Protected, Locked: p.Locked, MaxMemory: p.MaxMemory, MaxInstances: p.MaxInstances,
-			Regions: p.Regions, Types: p.Types, SafetySnapshots: s.config.SafetySnapshots, Passwords: passwordWords(vault.Sink(s.config.SecretSink)), Ways: ways(),
+			Regions: p.Regions, Types: p.Types, SafetySnapshots: s.config.SafetySnapshots, Passwords: passwordWords(vault.Sink(s.config.SecretSink)), Ways: ways(p.Approval),
 		}
 		for _, d := range p.Standing {
 			out.Standing = append(out.Standing, resources.Standing{Operations: d.Operations, Names: d.Names, Tenant: d.Tenant, MaxPerDay: d.MaxPerDay})
@@ -41,13 +45,36 @@ func (s *setup) policyPage(source *policySource) func() resources.Policy {
 }
 
 // ways say how a person is asked.
-func ways() []string {
-	return []string{
-		"The MCP client puts the question to the person (elicitation): the target as it is at that moment and what would happen. The answer is typed, `yes` or the exact name, and serves once.",
-		"A client that cannot ask gets a refusal. The person can then run the operation at a terminal, with `aura-mcp call`, which asks there.",
-		"A protected database is destroyed only at a terminal.",
-		"After two denials the same operation on the same database is refused for 10 minutes without asking.",
+func ways(a guard.WayByEffect) []string {
+	of := map[guard.Way][]string{}
+	for _, row := range []struct {
+		way   guard.Way
+		words string
+	}{{a.Billable, "costs"}, {a.Disruptive, "interrupts"}, {a.Destructive, "destroys"}} {
+		way := cmp.Or(row.way, a.Default, guard.Auto)
+		of[way] = append(of[way], row.words)
 	}
+	out := []string{"What a person approves is one operation on its target as it is at that moment: they type `yes`, or the exact name where something is destroyed. An approval serves once."}
+	for _, way := range guard.Ways() {
+		if of[way] != nil {
+			out = append(out, fmt.Sprintf("What %s is put to the person %s.", strings.Join(of[way], " or "), wayWords(way)))
+		}
+	}
+	return append(out, "After two denials the same operation on the same database is refused for 10 minutes without asking.")
+}
+
+func wayWords(w guard.Way) string {
+	switch w {
+	case guard.Elicitation:
+		return "by their MCP client (elicitation); a client that cannot ask gets a refusal"
+	case guard.Page:
+		return "on a page in their browser"
+	case guard.Terminal:
+		return "at a terminal, with `aura-mcp approve`"
+	case guard.Never:
+		return "never: it is refused"
+	}
+	return "by their MCP client where it can ask (elicitation), else on a page in their browser, else at a terminal with `aura-mcp approve`"
 }
 
 func passwordWords(sink vault.Sink) string {

@@ -238,6 +238,7 @@ func TestPolicyPage(t *testing.T) {
 	everyEra(t, func(t *testing.T, era string) {
 		r := newRig(t, func(o *rigOptions) {
 			o.policy = guard.Policy{
+				Approval:  guard.WayByEffect{Destructive: guard.Terminal},
 				Protected: []string{"prod*"}, Locked: []string{"archive"}, Denied: []string{"upgrade_instance"}, MaxMemory: "64GB", MaxInstances: 9,
 				Regions: []string{"europe-west1"}, Types: []string{"free-db"},
 				Standing: []guard.Standing{{Operations: []string{"pause_instance"}, Names: []string{"ci-*"}, Tenant: "Development", MaxPerDay: 20}},
@@ -248,7 +249,8 @@ func TestPolicyPage(t *testing.T) {
 		for _, want := range []string{
 			"cannot be read at the moment, so everything that changes something is refused", `"prod\*"`, "archive", "switched off: upgrade_instance", "64GB", "there are 9",
 			"europe-west1", "free-db", `pause_instance of "ci-\*" in the tenant Development, for at most 20 databases a day`,
-			"| a person types the name | delete_instance, overwrite_instance, restore_snapshot, delete_customer_managed_key |", "elicitation",
+			"| a person types the name | delete_instance, overwrite_instance, restore_snapshot, delete_customer_managed_key |", "What costs or interrupts is put to the person by their MCP client",
+			"What destroys is put to the person at a terminal",
 		} {
 			if !strings.Contains(text, want) {
 				t.Errorf("the page does not say %q:\n%s", want, text)

@@ -156,9 +156,10 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 	}
 	s.gate = gate
 	fleet := tools.New(p.fleetOptions(s, connect, journal))
+	catalog := sync.OnceValue(fleet.Catalog)
 	s.server = newServer(serverOptions{
-		Catalog: fleet.Catalog, Gate: gate, Demo: s.demo, Log: s.log,
-		Resources:    resources.New(resources.Options{Fleet: fleet, Catalog: sync.OnceValue(fleet.Catalog), Policy: s.policyPage(policy), Caller: callerOf}),
+		Catalog: catalog, Gate: gate, Demo: s.demo, Log: s.log,
+		Resources:    resources.New(resources.Options{Fleet: fleet, Catalog: catalog, Policy: s.policyPage(policy), Caller: callerOf, Demo: s.demo}),
 		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
 	})
 	return s, nil

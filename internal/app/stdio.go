@@ -182,19 +182,20 @@ func (c *conversation) received(line []byte) []byte {
 	if json.Unmarshal(line, &e) != nil {
 		return line
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e.Method == string(mcp.MethodNotificationCancelled) {
+	if e.Method != "" {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+	}
+	switch {
+	case e.Method == string(mcp.MethodNotificationCancelled):
 		delete(c.following, e.cancels())
-	}
-	if !e.hasID() {
 		return line
-	}
-	if e.Method == string(mcp.MethodSubscriptionsListen) {
+	case !e.hasID():
+		return line
+	case e.Method == string(mcp.MethodSubscriptionsListen):
 		c.following[requestKey(e.ID)] = true
 		return line
-	}
-	if e.Method != "" {
+	case e.Method != "":
 		c.open[string(e.ID)]++
 		if token := e.token(); token != nil {
 			c.listening[token] = string(e.ID)

@@ -123,7 +123,7 @@ func (s *subscriptions) refuse(ctx context.Context, _ any, message any) error {
 		} `json:"params"`
 	}
 	if err := json.Unmarshal(raw, &request); err != nil || request.Method != mcp.MethodResourcesSubscribe || request.Params.URI == "" {
-		return nil //nolint:nilerr // the library says what is wrong with it
+		return nil // the library says what is wrong with it
 	}
 	ctx, cancel := context.WithTimeout(ctx, watchPatience)
 	defer cancel()

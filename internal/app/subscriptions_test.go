@@ -50,11 +50,12 @@ func (r *rig) follower(era string) *follower {
 func (f *follower) subscribe(uri string) {
 	f.r.t.Helper()
 	if f.era == legacy {
-		if err := f.client.Subscribe(f.r.t.Context(), mcp.SubscribeRequest{Params: mcp.SubscribeParams{URI: uri}}); err != nil {
+		if err := f.oldSubscribe(uri); err != nil {
 			f.r.t.Fatalf("subscribe to %s: %v", uri, err)
 		}
 		f.stop[uri] = func() {
-			if err := f.client.Unsubscribe(f.r.t.Context(), mcp.UnsubscribeRequest{Params: mcp.UnsubscribeParams{URI: uri}}); err != nil {
+			request := mcp.UnsubscribeRequest{Params: mcp.UnsubscribeParams{URI: uri}}
+			if err := f.client.Unsubscribe(f.r.t.Context(), request); err != nil { //nolint:staticcheck // what old clients do
 				f.r.t.Errorf("unsubscribe from %s: %v", uri, err)
 			}
 		}
@@ -69,6 +70,10 @@ func (f *follower) subscribe(uri string) {
 	if told := f.told(); len(told) == 0 || told[0].Method != mcp.MethodNotificationSubscriptionsAcknowledged {
 		f.r.t.Fatalf("listen to %s: the first that is heard is %+v, want the acknowledgement", uri, told)
 	}
+}
+
+func (f *follower) oldSubscribe(uri string) error {
+	return f.client.Subscribe(f.r.t.Context(), mcp.SubscribeRequest{Params: mcp.SubscribeParams{URI: uri}}) //nolint:staticcheck // what old clients do
 }
 
 func (f *follower) told() []mcp.JSONRPCNotification {
@@ -358,7 +363,7 @@ func TestWhatCannotBeSubscribedTo(t *testing.T) {
 			"aura://guide":         "nobody can subscribe to aura://guide",
 			"test://something":     "there is no such page",
 		} {
-			err := old.client.Subscribe(t.Context(), mcp.SubscribeRequest{Params: mcp.SubscribeParams{URI: uri}})
+			err := old.oldSubscribe(uri)
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: the error is %v, want %q in it", uri, err, want)
 			}

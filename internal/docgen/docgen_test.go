@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aura-mcp/internal/docgen"
+	"aura-mcp/resources"
 	"aura-mcp/tools"
 )
 
@@ -15,7 +16,7 @@ func TestGeneratedPartsOfTheReadme(t *testing.T) {
 	t.Parallel()
 	const file = "../../README.md"
 	want := read(t, file)
-	for name, content := range map[string]string{"tools": docgen.Tools(tools.New(tools.Options{}).Catalog()), "settings": docgen.Settings()} {
+	for name, content := range map[string]string{"tools": docgen.Tools(tools.New(tools.Options{}).Catalog()), "settings": docgen.Settings(), "resources": docgen.Resources(resources.Pages())} {
 		var err error
 		if want, err = docgen.Replace(want, name, content); err != nil {
 			t.Fatalf("%s: %v", file, err)
