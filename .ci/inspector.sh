@@ -40,6 +40,25 @@ prompts=(
 	'save_costs'
 	'decommission        instance=dev-supplier-import'
 )
+# Address of a page, template that it is of (or itself), exit code. 1: there is no such page, which is a protocol error.
+pages=(
+	'aura://fleet                            aura://fleet                            0'
+	'aura://instances/prod-orders            aura://instances/{instance}             0'
+	'aura://instances/4c8e1f07/snapshots     aura://instances/{instance}/snapshots   0'
+	'aura://instances/prod-orders/health     aura://instances/{instance}/health      0'
+	'aura://tenants/Production               aura://tenants/{tenant}                 0'
+	'aura://policy                           aura://policy                           0'
+	'aura://operations                       aura://operations                       0'
+	'aura://guide                            aura://guide                            0'
+	'aura://instances/prod-order             aura://instances/{instance}             1'
+)
+# Template, variable, what is typed, a value that has to be offered.
+completions=(
+	'aura://instances/{instance}             instance   prod    prod-orders'
+	'aura://instances/{instance}/snapshots   instance   4c8     4c8e1f07'
+	'aura://instances/{instance}/health      instance   dev     dev-campaign-2025'
+	'aura://tenants/{tenant}                 tenant     prod    Production'
+)
 eras=(legacy modern) # both ways of MCP to start a conversation
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -83,7 +102,10 @@ install "inspector-$version" "@modelcontextprotocol/inspector@$version"
 
 # A home of its own: the inspector's files and the demo's (audit, credentials) stay out of the person's.
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+# The inspector's other command, mcpdo, completes arguments. It keeps its connections in a daemon, which ends with this script.
+mcpdo() { HOME=$scratch MCP_INSPECTOR_SECRET_STORE=memory "$tools/inspector-$version/node_modules/.bin/mcpdo" "$@" </dev/null; }
+trap 'mcpdo daemon stop >/dev/null 2>&1 || true; rm -rf "$scratch" "${MCP_INSPECTOR_DAEMON_DIR:-$scratch}"' EXIT
+eval "$(mcpdo private)"
 failed=0
 
 # inspect EXPECTED ARGS... asks the demo server and compares the exit code; its output is in $scratch afterwards.
@@ -140,6 +162,36 @@ for row in "${prompts[@]}"; do
 		inspect 1 --method prompts/get --prompt-name "$prompt" --protocol-era "$era" --prompt-args nonsense=1
 		cat "$scratch/out" "$scratch/err" | grep -q 'unknown argument' || fail "$prompt, $era" "the error does not name the argument"
 		[[ $prompt == fleet_review || $prompt == save_costs ]] || cat "$scratch/out" "$scratch/err" | grep -q 'is missing' || fail "$prompt, $era" "what is missing is not said"
+	done
+done
+
+# Every page and template on offer has a row above and reads; every template's variable completes.
+listed='const r = JSON.parse(require("fs").readFileSync(0)).result; for (const x of r.resources ?? r.resourceTemplates) console.log(x.uri ?? x.uriTemplate)'
+printf '%s\n' "${pages[@]}" | awk '$3 == 0 { print $2 }' | sort >"$scratch/rows"
+for era in "${eras[@]}"; do
+	: >"$scratch/pages"
+	for method in resources/list resources/templates/list; do
+		total=$((total + 1))
+		inspect 0 --method "$method" --protocol-era "$era"
+		node -e "$listed" <"$scratch/out" >>"$scratch/pages"
+	done
+	sort -o "$scratch/pages" "$scratch/pages"
+	diff "$scratch/rows" "$scratch/pages" >"$scratch/err" || fail "rows against pages, $era" "they differ"
+	for page in "${pages[@]}"; do
+		read -r uri _ want <<<"$page"
+		total=$((total + 1))
+		inspect "$want" --method resources/read --uri "$uri" --protocol-era "$era"
+	done
+	mcpdo connect --server "$era" --era "$era" -- "$binary" --demo >"$scratch/out" 2>"$scratch/err" || fail "mcpdo connect, $era" "exit code $?"
+	for completion in "${completions[@]}"; do
+		read -r template variable typed want <<<"$completion"
+		total=$((total + 1))
+		if mcpdo --connection "$era" --format json prompts/complete --complete-ref-type ref/resource --complete-ref "$template" \
+			--complete-arg-name "$variable" --complete-arg-value "$typed" >"$scratch/out" 2>"$scratch/err" && grep -q "\"$want\"" "$scratch/out"; then
+			echo "ok    completion of $typed in $template, $era"
+		else
+			fail "completion of $typed in $template, $era" "does not offer $want"
+		fi
 	done
 done
 

@@ -7,6 +7,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/audit"
@@ -37,7 +38,9 @@ type Fleet struct {
 	mu      sync.Mutex
 	aura    *auraclient.Client
 	details map[string]seen
-	started map[string]begun // by instance: the last change
+	started map[string]begun                    // by instance: the last change
+	noted   map[string]noted                    // by instance: what other reads have shown of it
+	stir    func(id string, soon time.Duration) // told of an instance that changes; nil where nobody listens
 }
 
 // Options are what a fleet needs from its surroundings.
@@ -61,7 +64,7 @@ type Options struct {
 func New(o Options) *Fleet {
 	f := &Fleet{
 		connect: o.Connect, vault: o.Vault, alone: o.Alone, journal: o.Journal, safety: o.SafetySnapshots, vitals: newVitals(o.Thresholds),
-		details: map[string]seen{}, started: map[string]begun{},
+		details: map[string]seen{}, started: map[string]begun{}, noted: map[string]noted{},
 	}
 	if f.alone == nil {
 		f.alone = func(context.Context) (func(), error) { return func() {}, nil }

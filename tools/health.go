@@ -100,6 +100,7 @@ func (f *Fleet) assess(ctx context.Context, call op.Call, aura *auraclient.Clien
 	if read.note != "" {
 		v.Notes = append(v.Notes, read.note)
 	}
+	f.noteVerdict(v)
 	return v, unread{}, nil
 }
 

@@ -73,6 +73,9 @@ func (f *Fleet) checkFleetHealth(ctx context.Context, call op.Call, in checkFlee
 	}
 	now := time.Now()
 	all = slices.DeleteFunc(all, func(c *checkup) bool { return !c.judge(f.vitals, now) })
+	for _, c := range all {
+		f.noteVerdict(c.verdict)
+	}
 	return newFleetHealth(all, list.tenants, cmp.Or(in.Limit, fleetRows), now), nil
 }
 

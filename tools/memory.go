@@ -12,6 +12,8 @@ const (
 	freshWhileChangingBy = 5 * time.Second
 	// graceAfterStart is how long Aura may go on showing the old status of a change that it has accepted.
 	graceAfterStart = 30 * time.Second
+	// startTakes is how long it takes at most, usually, until Aura shows what we are about to begin.
+	startTakes = 2 * time.Second
 )
 
 // seen is an instance's details and when they were read.
@@ -41,17 +43,28 @@ func (f *Fleet) recall(id string) (seen, bool) {
 	return s, true
 }
 
+// remember keeps details that were just read, and has whoever watches the instance look where it differs from before.
 func (f *Fleet) remember(i auraclient.Instance) seen {
+	s, differs := f.keep(i)
+	if differs {
+		f.stirred(i.ID, 0)
+	}
+	return s
+}
+
+func (f *Fleet) keep(i auraclient.Instance) (s seen, differs bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	s := seen{instance: i, at: time.Now()}
+	before, known := f.details[i.ID]
+	s = seen{instance: i, at: time.Now()}
 	f.details[i.ID] = s
-	return s
+	return s, known && signs(before.instance) != signs(i)
 }
 
 // touch notes that a change was started: what was known of the instance is no longer true.
 func (f *Fleet) touch(i op.Resource) {
 	f.vitals.outdate()
+	defer f.stirred(i.ID, startTakes)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.details, i.ID)

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,9 @@ import (
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
 )
+
+// ErrNoMatch marks an error about a name or an ID that stands for nothing, or for several things.
+var ErrNoMatch = errors.New("not the name of exactly one")
 
 // match says how a name given by a model is compared with the names that exist.
 type match func(given, name string) bool
@@ -84,7 +88,7 @@ func pick[T any](kind, given string, all []T, same match, as func(T) named) (T, 
 	return none, &op.Error{
 		What:      fmt.Sprintf("%s %s is ambiguous: %d match", kind, text.Quote(given), len(hits)),
 		Next:      fmt.Sprintf("ask the person which one they mean, then call again with its ID: %s", list(hits, as)),
-		Unchanged: true,
+		Unchanged: true, Err: ErrNoMatch,
 	}
 }
 
@@ -103,7 +107,7 @@ func unknown[T any](kind, given string, all []T, as func(T) named) error {
 	return &op.Error{
 		What:      fmt.Sprintf("there is no %s %s among the %d that these credentials can see", kind, text.Quote(given), len(all)),
 		Next:      next,
-		Unchanged: true,
+		Unchanged: true, Err: ErrNoMatch,
 	}
 }
 

@@ -181,6 +181,9 @@ func (f *Fleet) walk(ctx context.Context, call op.Call, aura *auraclient.Client,
 	}
 	all := slices.DeleteFunc(slices.Concat(found...), func(s auraclient.Snapshot) bool { return !s.Timestamp.IsZero() && !want.holds(s.Timestamp) })
 	slices.SortStableFunc(all, func(a, b auraclient.Snapshot) int { return b.Timestamp.Compare(a.Timestamp) })
+	if time.Since(want.to) < time.Minute {
+		f.noteSnapshots(id, all...)
+	}
 	return slices.CompactFunc(all, func(a, b auraclient.Snapshot) bool { return strings.EqualFold(a.SnapshotID, b.SnapshotID) }), nil
 }
 

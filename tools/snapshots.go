@@ -79,6 +79,9 @@ func (f *Fleet) getSnapshot(ctx context.Context, call op.Call, in getSnapshotIn)
 			return SnapshotDetails{}, err
 		}
 	}
+	if time.Since(s.Timestamp) < time.Hour { // an older one need not be the newest
+		f.noteSnapshots(found.ID, *s)
+	}
 	out := SnapshotDetails{InstanceID: found.ID, Name: found.Name, SnapshotRow: newSnapshotRow(*s)}
 	if !finished(s.Status) {
 		out.Next = "not finished yet; call get_snapshot again with wait_seconds"

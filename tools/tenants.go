@@ -83,6 +83,10 @@ func (f *Fleet) getTenant(ctx context.Context, _ op.Call, in getTenantIn) (Tenan
 	if err != nil {
 		return TenantOffers{}, err
 	}
+	return tenantOffers(ctx, aura, found, in)
+}
+
+func tenantOffers(ctx context.Context, aura *auraclient.Client, found auraclient.Tenant, in getTenantIn) (TenantOffers, error) {
 	tenant, err := aura.Tenants.Get(ctx, found.ID)
 	if err != nil {
 		return TenantOffers{}, fmt.Errorf("read the tenant %s: %w", found.ID, err)

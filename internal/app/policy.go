@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/guard"
@@ -28,6 +29,8 @@ type policySource struct {
 	file string // "" where there is none to watch
 	log  *slog.Logger
 
+	begun time.Time
+
 	mu   sync.Mutex
 	last guard.Policy // the last that could be read
 	err  error        // why the file as it is now cannot be
@@ -47,7 +50,7 @@ func stampOf(file string) stamp {
 
 // newPolicySource begins with the settings as they were read at the start.
 func newPolicySource(c config.Config, load func() (config.Config, error), log *slog.Logger) *policySource {
-	return &policySource{load: load, file: c.File, log: log, last: policyOf(c), seen: stampOf(c.File)}
+	return &policySource{load: load, file: c.File, log: log, begun: time.Now(), last: policyOf(c), seen: stampOf(c.File)}
 }
 
 // policy returns the policy in force. With an error it is the one before.
@@ -67,4 +70,15 @@ func (s *policySource) policy(string) (guard.Policy, error) {
 	s.last = policyOf(c)
 	s.log.Info("settings read again", "file", s.file)
 	return s.last, nil
+}
+
+// since returns the policy in force and when its settings were last changed or read.
+func (s *policySource) since() (guard.Policy, time.Time, error) {
+	p, err := s.policy("")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen.modified == 0 {
+		return p, s.begun, err
+	}
+	return p, time.Unix(0, s.seen.modified), err
 }

@@ -22,6 +22,7 @@ import (
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 	"aura-mcp/prompts"
+	"aura-mcp/resources"
 	"aura-mcp/tools"
 )
 
@@ -135,15 +136,21 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 		t.Fatal(err)
 	}
 	r.secrets = filepath.Join(t.TempDir(), "credentials")
-	catalog := append(tools.New(tools.Options{
+	fleet := tools.New(tools.Options{
 		Connect: func(context.Context) (*auraclient.Client, error) { return aura, nil },
 		Vault:   vault.New(o.sink, r.secrets),
 		Journal: r.journal, SafetySnapshots: o.safety,
-	}).Catalog(), o.extra...)
+	})
+	catalog := append(fleet.Catalog(), o.extra...)
 	for _, operation := range catalog {
 		r.catalog[operation.Spec.Name] = operation
 	}
-	r.server = newServer(serverOptions{Catalog: func() []op.Operation { return catalog }, Prompts: prompts.All(), Gate: gate, Log: log, Instructions: "test"})
+	s := &setup{gate: gate, log: log}
+	pages := resources.New(resources.Options{
+		Fleet: fleet, Catalog: func() []op.Operation { return catalog }, Caller: callerOf,
+		Policy: s.policyPage(&policySource{last: o.policy, err: o.policyErr, begun: time.Now()}),
+	})
+	r.server = newServer(serverOptions{Catalog: func() []op.Operation { return catalog }, Prompts: prompts.All(), Gate: gate, Resources: pages, Log: log, Instructions: "test"})
 	if err := r.server.ready(); err != nil {
 		t.Fatal(err)
 	}

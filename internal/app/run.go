@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -28,6 +29,7 @@ import (
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 	"aura-mcp/prompts"
+	"aura-mcp/resources"
 	"aura-mcp/tools"
 )
 
@@ -154,8 +156,11 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		return nil, err
 	}
 	s.gate = gate
+	fleet := tools.New(p.fleetOptions(s, connect, journal))
+	catalog := sync.OnceValue(fleet.Catalog)
 	s.server = newServer(serverOptions{
-		Catalog: tools.New(p.fleetOptions(s, connect, journal)).Catalog, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
+		Catalog: catalog, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
+		Resources:    resources.New(resources.Options{Fleet: fleet, Catalog: catalog, Policy: s.policyPage(policy), Caller: callerOf, Demo: s.demo}),
 		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
 	})
 	return s, nil

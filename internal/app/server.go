@@ -12,6 +12,7 @@ import (
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
 	"aura-mcp/prompts"
+	"aura-mcp/resources"
 )
 
 // demoMark stands in every result of the demo, so that nobody takes its databases for real ones.
@@ -22,6 +23,7 @@ type serverOptions struct {
 	Catalog      func() []op.Operation
 	Prompts      []prompts.Prompt
 	Gate         *guard.Gate
+	Resources    *resources.Resources
 	Instructions string
 	Demo         bool
 	Log          *slog.Logger
@@ -45,17 +47,19 @@ func newServer(o serverOptions) *mcpServer {
 	}
 	hooks := &server.Hooks{}
 	s := &mcpServer{offered: make(chan struct{}), desk: &promptDesk{gate: o.Gate, catalog: o.Prompts, demo: o.Demo}}
-	s.MCPServer = server.NewMCPServer("aura-mcp", version(),
+	pages := pages{resources: o.Resources, demo: o.Demo, log: o.Log}
+	s.MCPServer = server.NewMCPServer("aura-mcp", version(), append(pages.capabilities(),
 		server.WithTitle(title),
 		server.WithDescription("Runs a fleet of Neo4j Aura databases"),
 		server.WithInstructions(o.Instructions),
 		server.WithToolCapabilities(false),
 		server.WithPromptCapabilities(false),
 		server.WithHooks(hooks),
-	)
+	)...)
 	hidden := map[string]bool{}
 	s.make = sync.OnceFunc(func() {
 		defer close(s.offered)
+		pages.offer(s.MCPServer)
 		s.err = o.offer(s.MCPServer, hidden, s.desk)
 	})
 	hooks.AddOnSuccess(func(context.Context, any, mcp.MCPMethod, any, any) { go s.make() })
@@ -63,6 +67,10 @@ func newServer(o serverOptions) *mcpServer {
 	hooks.AddBeforeCallTool(func(context.Context, any, *mcp.CallToolRequest) { s.make() })
 	hooks.AddBeforeListPrompts(func(context.Context, any, *mcp.ListPromptsRequest) { s.make() })
 	hooks.AddBeforeGetPrompt(func(context.Context, any, *mcp.GetPromptRequest) { s.make() })
+	hooks.AddBeforeListResources(func(context.Context, any, *mcp.ListResourcesRequest) { s.make() })
+	hooks.AddBeforeListResourceTemplates(func(context.Context, any, *mcp.ListResourceTemplatesRequest) { s.make() })
+	hooks.AddBeforeReadResource(func(context.Context, any, *mcp.ReadResourceRequest) { s.make() })
+	pages.hook(hooks)
 	// The library's own tool filter would answer a call of a hidden tool with "not found"; the gate says which rule hides it.
 	hooks.AddAfterListTools(func(_ context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
 		result.Tools = slices.DeleteFunc(result.Tools, func(t mcp.Tool) bool { return hidden[t.Name] })
@@ -100,7 +108,7 @@ func (o serverOptions) handler(operation op.Operation) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		reporter := newReporter(ctx, request)
 		defer reporter.close()
-		result := o.Gate.Handle(ctx, operation, op.Call{Caller: op.Caller{Principal: op.Local}, Client: clientName(ctx), Progress: reporter.report}, request)
+		result := o.Gate.Handle(ctx, operation, op.Call{Caller: callerOf(ctx), Client: clientName(ctx), Progress: reporter.report}, request)
 		if o.Demo {
 			result.Meta = mcp.NewMetaFromMap(map[string]any{demoMark: true})
 		}

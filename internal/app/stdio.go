@@ -29,7 +29,7 @@ const (
 
 // serveStdio speaks MCP on in and out until in ends or ctx is cancelled. Running changes are finished first.
 func serveStdio(ctx context.Context, s *mcpServer, in io.Reader, out io.Writer, log *slog.Logger) error {
-	conversation := &conversation{open: map[string]int{}, out: out, quiet: make(chan struct{}, 1)}
+	conversation := &conversation{open: map[string]int{}, following: map[any]bool{}, out: out, quiet: make(chan struct{}, 1)}
 	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log, misused: s.misused}
 	// A client that crashes reads no more. Writing to it would kill the process, in the middle of a change perhaps.
 	signal.Ignore(syscall.SIGPIPE)
@@ -106,21 +106,54 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 
 // conversation is the output, locked so that messages never mix, and the count of requests not yet answered.
 type conversation struct {
-	mu    sync.Mutex
-	out   io.Writer
-	open  map[string]int
-	quiet chan struct{} // told when nothing is open any more
+	mu        sync.Mutex
+	out       io.Writer
+	open      map[string]int
+	following map[any]bool  // by ID: the open subscriptions/listen requests, for whose answer nobody waits
+	quiet     chan struct{} // told when nothing is open any more
 }
 
 // envelope is what tells requests, answers and notices apart.
 type envelope struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
 	Error  json.RawMessage `json:"error"`
 	Result json.RawMessage `json:"result"`
 }
 
 func (e envelope) hasID() bool { return len(e.ID) > 0 && string(e.ID) != "null" }
+
+// cancels is the ID of the request that a notice cancels.
+func (e envelope) cancels() any {
+	var params struct {
+		ID json.RawMessage `json:"requestId"`
+	}
+	_ = json.Unmarshal(e.Params, &params) // then it cancels nothing
+	return requestKey(params.ID)
+}
+
+// follows is the ID of the listening request that a notice is for, or nil.
+func (e envelope) follows() any {
+	var params struct {
+		Meta map[string]json.RawMessage `json:"_meta"`
+	}
+	if e.Method == "" || e.hasID() || json.Unmarshal(e.Params, &params) != nil {
+		return nil
+	}
+	return requestKey(params.Meta[mcp.MetaKeySubscriptionID])
+}
+
+// requestKey is the ID of a request, however it was written; nil where there is none.
+func requestKey(id json.RawMessage) any {
+	var out any
+	_ = json.Unmarshal(id, &out) // what is no JSON is no ID
+	switch out.(type) {
+	case string, float64:
+		return out
+	}
+	return nil
+}
 
 // received notes a request. An error with which the client answers a question of ours, or a result that is null, gets an
 // empty result beside it: when the question has timed out meanwhile, the library would take it for a request and answer it
@@ -128,12 +161,23 @@ func (e envelope) hasID() bool { return len(e.ID) > 0 && string(e.ID) != "null" 
 // still waited for.
 func (c *conversation) received(line []byte) []byte {
 	var e envelope
-	if json.Unmarshal(line, &e) != nil || !e.hasID() {
+	if json.Unmarshal(line, &e) != nil {
 		return line
 	}
 	if e.Method != "" {
 		c.mu.Lock()
 		defer c.mu.Unlock()
+	}
+	switch {
+	case e.Method == string(mcp.MethodNotificationCancelled):
+		delete(c.following, e.cancels())
+		return line
+	case !e.hasID():
+		return line
+	case e.Method == string(mcp.MethodSubscriptionsListen):
+		c.following[requestKey(e.ID)] = true
+		return line
+	case e.Method != "":
 		c.open[string(e.ID)]++
 		return line
 	}
@@ -144,12 +188,18 @@ func (c *conversation) received(line []byte) []byte {
 	return append(line[:end:end], `,"result":{}}`...)
 }
 
-// Write sends a whole message.
+// Write sends a whole message. Updates for a listening request that has ended are left out: the library hands notices and answers
+// on by different ways, and one may overtake the other, but the protocol wants nothing after the answer.
 func (c *conversation) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var e envelope
-	if json.Unmarshal(p, &e) == nil && e.Method == "" && e.hasID() {
+	known := json.Unmarshal(p, &e) == nil
+	if to := e.follows(); known && to != nil && !c.following[to] {
+		return len(p), nil
+	}
+	if known && e.Method == "" && e.hasID() {
+		delete(c.following, requestKey(e.ID))
 		if c.open[string(e.ID)]--; c.open[string(e.ID)] <= 0 {
 			delete(c.open, string(e.ID))
 		}

@@ -47,7 +47,7 @@ var rules = []rule{
 		instead: "docgen renders what catalogue and config say; let those say it"},
 
 	catalogue.of("tools"),
-	catalogue.of("resources"),
+	catalogue.and("tools").of("resources"), // it shows what tools reads, in other forms
 	catalogue.of("prompts"),
 
 	{pkg: "internal/approval", ours: []string{"internal/guard", "internal/op", "internal/passphrase", "internal/text"}, others: []string{"golang.org/x/sys", "golang.org/x/term"},
@@ -130,6 +130,9 @@ func TestRulesCatchTheEdgesTheyAreFor(t *testing.T) {
 		{"tools reading several instances at once", "tools", "golang.org/x/sync/errgroup", false},
 		{"tools deciding approvals", "tools", "m/internal/guard", true},
 		{"tools calling Aura", "tools", "m/auraclient", false},
+		{"resources showing what tools read", "resources", "m/tools", false},
+		{"tools knowing resources", "tools", "m/resources", true},
+		{"resources knowing who may do what", "resources", "m/internal/guard", true},
 		{"guard reaching Aura", "internal/guard", "m/auraclient", true},
 		{"guard serving pages", "internal/guard", "net/http", true},
 		{"guard parsing an address", "internal/guard", "net/url", false},
@@ -164,6 +167,12 @@ func TestRulesCatchTheEdgesTheyAreFor(t *testing.T) {
 // of is the rule for one package.
 func (r rule) of(pkg string) rule {
 	r.pkg = pkg
+	return r
+}
+
+// and is the rule with one more package of ours.
+func (r rule) and(ours string) rule {
+	r.ours = append(slices.Clone(r.ours), ours)
 	return r
 }
 

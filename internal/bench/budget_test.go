@@ -21,6 +21,7 @@ func budgets() []budget {
 		{name: "CallOverhead", what: "what get_instance adds to its requests", unit: "ms", limit: 0.5, against: "bare client calls", measure: callOverhead},
 		{name: "ListTime", what: "list_instances of 100, 50 ms a request", unit: "ms", limit: 1.3, relative: true, against: "ideal, 8 at a time", measure: listTime},
 		{name: "ListTokens", what: "list_instances of 60", unit: "tokens", limit: 4500, measure: listTokens},
+		{name: "FleetPageTokens", what: "aura://fleet of 100, all known", unit: "tokens", limit: fleetPageLimit, measure: fleetPageTokens},
 	}
 }
 
@@ -164,6 +165,18 @@ func listTokens(b *testing.B, _ programs) reading {
 	var tokens int
 	for b.Loop() {
 		tokens = countTokens(b, answer)
+	}
+	return reading{measured: float64(tokens)}
+}
+
+// fleetPageLimit is how much of a conversation the page of a hundred databases may take, in tokens.
+const fleetPageLimit = 6000
+
+func fleetPageTokens(b *testing.B, _ programs) reading {
+	page := newFleet(b, 100, 0).fleetPage(b)
+	var tokens int
+	for b.Loop() {
+		tokens = countTokens(b, page)
 	}
 	return reading{measured: float64(tokens)}
 }

@@ -21,6 +21,7 @@ import (
 	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
+	"aura-mcp/resources"
 	"aura-mcp/tools"
 )
 
@@ -34,6 +35,7 @@ type fleet struct {
 	aura      *auraclient.Client
 	transport *slowTransport
 	assistant *client.Client
+	account   *tools.Fleet
 }
 
 // newFleet makes a fleet of so many databases, whose API takes delay for each request. The access token is there already.
@@ -65,8 +67,8 @@ func (f *fleet) connect(t testing.TB) *client.Client {
 		t.Fatal(err)
 	}
 	s := server.NewMCPServer("bench", "1", server.WithToolCapabilities(false))
-	account := tools.New(tools.Options{Connect: func(context.Context) (*auraclient.Client, error) { return f.aura, nil }})
-	for _, o := range account.Catalog() {
+	f.account = tools.New(tools.Options{Connect: func(context.Context) (*auraclient.Client, error) { return f.aura, nil }})
+	for _, o := range f.account.Catalog() {
 		s.AddTool(o.Tool(), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			return gate.Handle(ctx, o, op.Call{Progress: func(float64, float64, string) {}}, request), nil
 		})
@@ -102,6 +104,28 @@ func (f *fleet) call(t testing.TB, tool string, arguments map[string]any) string
 		t.Fatalf("%s: %q", tool, out.String())
 	}
 	return out.String()
+}
+
+// fleetPage is the page of the fleet where everything is known that can be: of each database that runs, a snapshot and a
+// verdict.
+func (f *fleet) fleetPage(t testing.TB) string {
+	t.Helper()
+	var list tools.InstanceList
+	if err := json.Unmarshal([]byte(f.call(t, "list_instances", nil)), &list); err != nil {
+		t.Fatal(err)
+	}
+	f.call(t, "check_fleet_health", map[string]any{"limit": 200})
+	for _, i := range list.Instances {
+		if i.Type != "professional-db" { // which has no metrics, and then one thing less to show
+			f.call(t, "check_instance_health", map[string]any{"instance": i.ID})
+		}
+		f.call(t, "list_snapshots", map[string]any{"instance": i.ID})
+	}
+	page, err := resources.New(resources.Options{Fleet: f.account}).Read(t.Context(), "aura://fleet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return page.Text
 }
 
 // fleetState is up to a hundred databases as a company may have them. Names and places decide how many tokens they take.
@@ -157,6 +181,20 @@ func (s *slowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 			_ = r.Body.Close()
 		}
 		return nil, r.Context().Err()
+	}
+}
+
+func TestFleetPageFitsItsBudget(t *testing.T) {
+	t.Parallel()
+	page := newFleet(t, 100, 0).fleetPage(t)
+	known := strings.Count(page, "healthy") + strings.Count(page, "warning") + strings.Count(page, "critical")
+	if rows := strings.Count(page, "\n| "); rows < 100 || known < 40 {
+		t.Errorf("%d rows, %d verdicts: this is no full page:\n%s", rows, known, page)
+	}
+	tokens := countTokens(t, page)
+	t.Logf("%d tokens, %d bytes", tokens, len(page))
+	if tokens > fleetPageLimit {
+		t.Errorf("%d tokens for 100 databases, want at most %d", tokens, fleetPageLimit)
 	}
 }
 

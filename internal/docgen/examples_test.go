@@ -95,6 +95,7 @@ func examples(t *testing.T) map[string]docgen.Example {
 // stage is a demo fleet with everything an operation needs.
 type stage struct {
 	sim     *aurasim.Server
+	fleet   *tools.Fleet
 	catalog map[string]op.Operation
 	secrets string
 }
@@ -110,11 +111,12 @@ func newStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	s := &stage{sim: sim, catalog: map[string]op.Operation{}, secrets: filepath.Join(t.TempDir(), "credentials")}
-	for _, o := range tools.New(tools.Options{
+	s.fleet = tools.New(tools.Options{
 		Connect: func(context.Context) (*auraclient.Client, error) { return aura, nil },
 		Vault:   vault.New(vault.File, s.secrets),
 		Journal: audit.InMemory(), SafetySnapshots: true,
-	}).Catalog() {
+	})
+	for _, o := range s.fleet.Catalog() {
 		s.catalog[o.Spec.Name] = o
 	}
 	return s

@@ -1,0 +1,169 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"aura-mcp/internal/guard"
+	"aura-mcp/internal/op"
+	"aura-mcp/internal/vault"
+	"aura-mcp/resources"
+)
+
+// pages offers the resources over MCP.
+type pages struct {
+	resources *resources.Resources
+	demo      bool
+	log       *slog.Logger
+}
+
+// callerOf is on whose behalf a request comes.
+func callerOf(context.Context) op.Caller { return op.Caller{Principal: op.Local} }
+
+// policyPage is what the page on the policy shows of the settings.
+func (s *setup) policyPage(source *policySource) func() resources.Policy {
+	return func() resources.Policy {
+		p, since, err := source.since()
+		out := resources.Policy{
+			Since: since, Unreadable: err != nil, Demo: s.demo, ReadOnly: p.ReadOnly, Offered: func(o op.Spec) bool { return s.gate.Withholds("", o) == nil },
+			Denied: p.Denied, Protected: p.Protected, Locked: p.Locked, MaxMemory: p.MaxMemory, MaxInstances: p.MaxInstances,
+			Regions: p.Regions, Types: p.Types, SafetySnapshots: s.config.SafetySnapshots, Passwords: passwordWords(vault.Sink(s.config.SecretSink)), Ways: ways(p.Approval),
+		}
+		for _, d := range p.Standing {
+			out.Standing = append(out.Standing, resources.Standing{Operations: d.Operations, Names: d.Names, Tenant: d.Tenant, MaxPerDay: d.MaxPerDay})
+		}
+		return out
+	}
+}
+
+// ways say how a person is asked.
+func ways(a guard.WayByEffect) []string {
+	of := map[guard.Way][]string{}
+	for _, row := range []struct {
+		way   guard.Way
+		words string
+	}{{a.Billable, "costs"}, {a.Disruptive, "interrupts"}, {a.Destructive, "destroys"}} {
+		way := cmp.Or(row.way, a.Default, guard.Auto)
+		of[way] = append(of[way], row.words)
+	}
+	out := []string{"What a person approves is one operation on its target as it is at that moment: they type `yes`, or the exact name where something is destroyed. An approval serves once."}
+	for _, way := range guard.Ways() {
+		if of[way] != nil {
+			out = append(out, fmt.Sprintf("What %s is put to the person %s.", strings.Join(of[way], " or "), wayWords(way)))
+		}
+	}
+	return append(out, "After two denials the same operation on the same database is refused for 10 minutes without asking.")
+}
+
+func wayWords(w guard.Way) string {
+	switch w {
+	case guard.Elicitation:
+		return "by their MCP client (elicitation); a client that cannot ask gets a refusal"
+	case guard.Page:
+		return "on a page in their browser"
+	case guard.Terminal:
+		return "at a terminal, with `aura-mcp approve`"
+	case guard.Never:
+		return "never: it is refused"
+	}
+	return "by their MCP client where it can ask (elicitation), else on a page in their browser, else at a terminal with `aura-mcp approve`"
+}
+
+func passwordWords(sink vault.Sink) string {
+	switch sink {
+	case vault.Keyring:
+		return "into the keyring of the person's account, not into the conversation"
+	case vault.Reveal:
+		return "into the conversation, where the assistant sees it (the person chose so)"
+	}
+	return "into a private file of the person's account, not into the conversation"
+}
+
+// capabilities are what a server with resources declares.
+func (p pages) capabilities() []server.ServerOption {
+	return []server.ServerOption{
+		server.WithResourceCapabilities(true, false), server.WithCompletions(),
+		server.WithResourceCompletionProvider(completer{p.resources}), server.WithPromptCompletionProvider(completer{p.resources}),
+		server.WithMethodCacheHints(mcp.MethodResourcesTemplatesList, time.Hour.Milliseconds(), mcp.CacheScopePrivate),
+	}
+}
+
+// hook prepares the server's requests about resources.
+func (p pages) hook(hooks *server.Hooks) {
+	newSubscriptions(p.resources, p.log).hook(hooks)
+	hooks.AddBeforeReadResource(func(ctx context.Context, _ any, request *mcp.ReadResourceRequest) { p.locate(ctx, &request.Params.URI) })
+	hooks.AddAfterReadResource(func(ctx context.Context, _ any, request *mcp.ReadResourceRequest, result *mcp.ReadResourceResult) {
+		if !server.IsModernRequest(ctx) {
+			return
+		}
+		result.SetCacheHints(resources.FreshFor(request.Params.URI).Milliseconds(), mcp.CacheScopePrivate)
+	})
+	hooks.AddAfterListResources(func(ctx context.Context, _ any, _ *mcp.ListResourcesRequest, result *mcp.ListResourcesResult) {
+		for n, listed := range result.Resources {
+			result.Resources[n] = p.resources.Measure(ctx, listed)
+		}
+	})
+}
+
+// locate puts the address of a request as its template writes it. Where it leads to no page, or could be of several, the
+// reason is written into it: the library lets no handler choose the code of an error, and answers an address that it does not
+// know with the code that each revision has for that, and with the address.
+func (p pages) locate(ctx context.Context, uri *string) {
+	canonical, err := p.resources.Find(ctx, *uri)
+	if missing, ok := errors.AsType[*resources.NotFoundError](err); ok {
+		*uri += "': " + missing.Error() + "\n'" + *uri
+		return
+	}
+	if err == nil {
+		*uri = canonical
+	}
+}
+
+// offer adds the pages to the server.
+func (p pages) offer(s *server.MCPServer) {
+	for _, page := range resources.Pages() {
+		if page.Template() {
+			s.AddResourceTemplate(resources.DescribeTemplate(page), p.read)
+		} else {
+			s.AddResource(resources.Describe(page), p.read)
+		}
+	}
+}
+
+func (p pages) read(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
+	content, err := p.resources.Read(ctx, request.Params.URI)
+	if err != nil {
+		return nil, err
+	}
+	out := mcp.TextResourceContents{URI: request.Params.URI, MIMEType: content.Page.MIMEType, Text: content.Text}
+	if p.demo {
+		out.Meta = map[string]any{demoMark: true}
+	}
+	return []mcp.ResourceContents{out}, nil
+}
+
+// completer completes the arguments of templates and prompts, by their names.
+type completer struct{ resources *resources.Resources }
+
+// CompleteResourceArgument completes a variable of a template.
+func (c completer) CompleteResourceArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, chosen mcp.CompleteContext) (*mcp.Completion, error) {
+	return c.complete(ctx, argument, chosen), nil
+}
+
+// CompletePromptArgument completes an argument of a prompt.
+func (c completer) CompletePromptArgument(ctx context.Context, _ string, argument mcp.CompleteArgument, chosen mcp.CompleteContext) (*mcp.Completion, error) {
+	return c.complete(ctx, argument, chosen), nil
+}
+
+func (c completer) complete(ctx context.Context, argument mcp.CompleteArgument, chosen mcp.CompleteContext) *mcp.Completion {
+	found := c.resources.Complete(ctx, argument.Name, argument.Value, chosen.Arguments)
+	return &mcp.Completion{Values: found.Values, Total: found.Total, HasMore: found.Total > len(found.Values)}
+}
