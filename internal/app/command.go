@@ -88,6 +88,7 @@ func addFleetFlags(fs *pflag.FlagSet, f *fleetFlags) {
 	fs.BoolVar(&f.demo, "demo", false, "use a simulated fleet: no account, no network")
 	fs.StringVar(&f.simState, "sim-state", "", "with --demo: load the simulated fleet from this JSON `file`")
 	fs.VarP(&settingFlag{set: f.set, key: "config"}, "config", "", "use this config `file` instead of the user's own")
+	fs.VarP(&settingFlag{set: f.set, key: "profile"}, "profile", "", "use this profile of the config file alone, by its `name`")
 	for _, s := range settingFlags() {
 		flag := fs.VarPF(&settingFlag{set: f.set, key: s.Key}, s.Flag, "", s.Help)
 		if s.Default == "false" {
