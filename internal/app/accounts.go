@@ -86,7 +86,7 @@ func (p Process) connector(s *setup, a *account) (func(context.Context) (*auracl
 		return nil, err
 	}
 	return func(ctx context.Context) (*auraclient.Client, error) {
-		key, err := a.find(ctx, credentials.New())
+		key, err := a.find(ctx, credentials.New(p.Keyring))
 		if err != nil {
 			return nil, withoutKey(err)
 		}
@@ -164,7 +164,8 @@ func (a accounts) instructions() string {
 }
 
 // choose returns the account that a call's arguments name.
-func (a accounts) choose(ctx context.Context, arguments any) (*account, error) {
+func (a accounts) choose(ctx context.Context, o op.Spec, arguments any) (*account, error) {
+	acts := o.Effects != op.Read
 	given, _ := arguments.(map[string]any)
 	wanted := given[op.ProfileArgument]
 	if wanted == nil || wanted == "" {
@@ -174,7 +175,7 @@ func (a accounts) choose(ctx context.Context, arguments any) (*account, error) {
 		return nil, &op.Error{
 			What:      "argument `profile` is missing, and the settings name no default_profile; there are " + a.describe(ctx),
 			Next:      "call again with the profile that has what this is about; where that is not clear, ask the person",
-			Unchanged: true,
+			Unchanged: acts,
 		}
 	}
 	for _, one := range a.all {
@@ -184,13 +185,13 @@ func (a accounts) choose(ctx context.Context, arguments any) (*account, error) {
 	}
 	name, ok := wanted.(string)
 	if !ok {
-		return nil, &op.Error{What: "argument `profile` must be one of " + strings.Join(a.names(), ", "), Next: "call again with one of them", Unchanged: true}
+		return nil, &op.Error{What: "argument `profile` must be one of " + strings.Join(a.names(), ", "), Next: "call again with one of them", Unchanged: acts}
 	}
 	next := "call again with one of them"
 	if near := text.Nearest(name, a.names()); len(near) > 0 {
 		next = fmt.Sprintf("if %s was meant, call again with that", near[0])
 	}
-	return nil, &op.Error{What: fmt.Sprintf("there is no profile %s; there are %s", text.Quote(name), strings.Join(a.names(), ", ")), Next: next, Unchanged: true}
+	return nil, &op.Error{What: fmt.Sprintf("there is no profile %s; there are %s", text.Quote(name), strings.Join(a.names(), ", ")), Next: next, Unchanged: acts}
 }
 
 // describe lists the profiles with the tenants of each, read now, all at a time.

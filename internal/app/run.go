@@ -45,6 +45,8 @@ type Process struct {
 	// process; empty where there is none.
 	ForwardDir func(ctx context.Context, runDir string) (string, error)
 	RunDir     string
+	// Keyring has the API keys of profiles; nil is the system's.
+	Keyring credentials.Ring
 	// Terminal opens the terminal the person sits at, which is neither standard input nor output of a program that a client
 	// launched. It fails where there is none.
 	Terminal func() (io.ReadWriteCloser, error)

@@ -132,7 +132,7 @@ func (o serverOptions) inProfile(ctx context.Context, operation op.Operation, re
 	caller := op.Caller{Principal: op.Local}
 	switch {
 	case o.Accounts.several():
-		a, err := o.Accounts.choose(ctx, request.Params.Arguments)
+		a, err := o.Accounts.choose(ctx, operation.Spec, request.Params.Arguments)
 		if err != nil {
 			return operation, caller, err
 		}

@@ -62,8 +62,13 @@ type Finder struct {
 	patience time.Duration
 }
 
-// New returns a finder that uses the system's keyring.
-func New() Finder { return Finder{ring: systemRing{}, patience: 20 * time.Second} }
+// New returns a finder. A nil ring is the system's.
+func New(r Ring) Finder {
+	if r == nil {
+		r = systemRing{}
+	}
+	return Finder{ring: r, patience: 20 * time.Second}
+}
 
 // Find returns the key. Its error is a [*Problem].
 func (f Finder) Find(ctx context.Context, c config.Credentials) (Key, error) {
@@ -102,7 +107,7 @@ func (f Finder) fromAnywhere(ctx context.Context, c config.Credentials) (Key, er
 	}
 	switch {
 	case err == nil && c.Redirected != nil:
-		return Key{}, &Problem{What: c.Redirected.Error(), Fix: "or take the address away", Err: c.Redirected}
+		return Key{}, &Problem{What: c.Redirected.Error(), Fix: "take that address away, or set your own credentials with it", Err: c.Redirected}
 	case err == nil:
 		return key, nil
 	case errors.Is(err, ErrNone) && errors.Is(ringErr, ErrNone):
