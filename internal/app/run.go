@@ -78,7 +78,11 @@ func Run(ctx context.Context, p Process) int {
 	if err == nil {
 		return ExitOK
 	}
-	if message := err.Error(); message != "" {
+	message := err.Error()
+	if _, tool := errors.AsType[toolError](err); tool {
+		message = forPerson(message)
+	}
+	if message != "" {
 		fmt.Fprintf(p.Stderr, "aura-mcp: %s\n", message)
 	}
 	if _, usage := errors.AsType[usageError](err); usage {
