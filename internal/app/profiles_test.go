@@ -208,6 +208,24 @@ func TestEachProfileHasItsOwnPolicy(t *testing.T) {
 	called[any](t, c, "delete_instance", map[string]any{"instance": "shop", "profile": "play"})
 }
 
+// The command that a person is given for their terminal goes to the account that the call was about.
+func TestTheCommandForATerminalNamesTheProfile(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "approval = \"elicitation\"\ndefault_profile = \"work\"\n"+twoAccounts)
+	s, err := h.process.setup(fleetFlags{defaults: quiet()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mute, err := newSession(t.Context(), s.server, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.close()
+	if _, err := mute.call(t.Context(), "pause_instance", map[string]any{"instance": "shop", "profile": "play"}, nil); err == nil || !strings.Contains(err.Error(), "`aura-mcp call pause_instance --profile play instance=bbbbbbb1`") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A client sees the argument only where there is something to choose.
 func TestTheArgumentIsThereOnlyWhereThereAreSeveral(t *testing.T) {
 	t.Parallel()
