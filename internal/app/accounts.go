@@ -123,7 +123,7 @@ func (s *setup) client(c config.Config, key credentials.Key, baseURL, authURL st
 
 // withoutKey says to a model why there are no credentials.
 func withoutKey(err error) error {
-	problem, ok := errors.AsType[*credentials.Problem](err)
+	problem, ok := errors.AsType[*credentials.NoKeyError](err)
 	if !ok {
 		return err
 	}

@@ -171,8 +171,8 @@ func configCheckCommand(p Process) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check the settings and say what they mean",
-		Long: `check reads the settings as the server does and says in words what they mean. It asks nobody and sends nothing; aura-mcp doctor
+		Short: "Check the settings and say in words what counts",
+		Long: `check reads the settings as the server does and says in words what counts. It asks nobody and sends nothing; aura-mcp doctor
 tries them. Exit status: 0 they are good, 2 there are mistakes, each named with its file and line.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {

@@ -22,8 +22,8 @@ func (h *home) examined(t *testing.T, want int, args ...string) map[string]findi
 		t.Errorf("exit code %d, want %d\n%s\n%s", code, want, &out, h.log)
 	}
 	var told struct {
-		Status condition
-		Checks []finding
+		Status condition `json:"status"`
+		Checks []finding `json:"checks"`
 	}
 	if err := json.Unmarshal(out.Bytes(), &told); err != nil {
 		t.Fatalf("%v\n%s", err, &out)

@@ -52,7 +52,7 @@ func (d *doctor) credentials(ctx context.Context, s *setup, a *account) bool {
 	key, err := a.find(ctx, credentials.New(d.process.Keyring))
 	if err != nil {
 		f := finding{Check: "credentials", Profile: a.caller, Status: problem, Message: err.Error()}
-		if p, ok := errors.AsType[*credentials.Problem](err); ok {
+		if p, ok := errors.AsType[*credentials.NoKeyError](err); ok {
 			f.Message, f.Next = p.What, p.Fix
 		}
 		d.tell(f)

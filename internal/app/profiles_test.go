@@ -168,7 +168,7 @@ func TestACallWithoutAProfileIsToldWhichThereAre(t *testing.T) {
 	}{
 		"none":       {nil, []string{"Argument `profile` is missing", "default_profile", `work (tenants "Acme")`, `play (tenants "Hobby")`}},
 		"null":       {map[string]any{"profile": nil}, []string{"Argument `profile` is missing"}},
-		"misspelt":   {map[string]any{"profile": "wrok"}, []string{`There is no profile "wrok"`, "work, play", "If work was meant"}},
+		"misspelt":   {map[string]any{"profile": "workk"}, []string{`There is no profile "workk"`, "work, play", "If work was meant"}},
 		"no text":    {map[string]any{"profile": 5}, []string{"`profile` must be one of work, play"}},
 		"its name":   {map[string]any{"profil": "work", "profile": "work"}, []string{`Unknown argument "profil"`, "did you mean `profile`"}},
 		"other case": {map[string]any{"profile": "WORK"}, []string{"If work was meant"}},

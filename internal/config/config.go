@@ -147,7 +147,7 @@ func (l layers) profile(s section) (Config, error) {
 		c.Name = DefaultName
 	}
 	c.MetricsClientID, c.MetricsClientSecret = metrics["metrics_client_id"].text, auraclient.Secret(metrics["metrics_client_secret"].text)
-	c.Notices = append(notices, more...)
+	c.Notices = slices.Concat(notices, more)
 	return c, nil
 }
 

@@ -66,13 +66,13 @@ func (l layers) profiles() (Profiles, error) {
 	if err != nil {
 		return p, err
 	}
-	make := l.profile
+	read := l.profile
 	if l.Demo {
-		make = l.demo
+		read = l.demo
 	}
 	var problems []error
 	for _, s := range sections {
-		c, err := make(s)
+		c, err := read(s)
 		problems = append(problems, err)
 		p.All = append(p.All, c)
 		notices = append(notices, c.Notices...)

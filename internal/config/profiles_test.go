@@ -201,7 +201,7 @@ func TestMistakesInProfilesAreNamed(t *testing.T) {
 		{"profiles that are none", "[profiles]\n", nil, nil, []string{"config.toml:1: profiles is empty"}},
 		{"a profile's name that is none", "[profiles.\"my work\"]\n", nil, nil, []string{"config.toml:1", `"my work"`, "letters"}},
 		{"our own name", "[profiles.environment]\n", nil, nil, []string{"config.toml:1", "choose another"}},
-		{"an unknown profile by flag", twoProfiles, nil, map[string]string{"profile": "wrok"}, []string{"--profile", `"wrok"`, "did you mean work?"}},
+		{"an unknown profile by flag", twoProfiles, nil, map[string]string{"profile": "workk"}, []string{"--profile", `"workk"`, "did you mean work?"}},
 		{"an unknown profile by the environment", twoProfiles, []string{"AURA_MCP_PROFILE=x"}, nil, []string{"environment AURA_MCP_PROFILE", "known: work, home"}},
 		{"an unknown profile where there is one", "", nil, map[string]string{"profile": "work"}, []string{"--profile", "only one, default"}},
 		{"a default that is none", "\ndefault_profile = \"hom\"\n" + twoProfiles, nil, nil, []string{"config.toml:2", `"hom"`, "did you mean home?"}},

@@ -21,9 +21,9 @@ func tighten(all, stored layer) (layer, []string) {
 		}
 		strict := s.stricter(kept.text, wanted.text)
 		out[s.Key] = value{strict, wanted.origin}
-		switch {
-		case strict == wanted.text:
-		case strict == kept.text:
+		switch strict {
+		case wanted.text:
+		case kept.text:
 			out[s.Key] = kept
 			if !s.adds {
 				notices = append(notices, fmt.Sprintf("%s has no effect: %s says %s = %s, which can only be tightened", wanted.origin, kept.origin, s.Key, s.show(kept.text)))

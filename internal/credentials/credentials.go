@@ -30,18 +30,18 @@ type Key struct {
 	Warning string
 }
 
-// Problem is why there is no key.
-type Problem struct {
+// NoKeyError is why there is no key.
+type NoKeyError struct {
 	What string
 	Fix  string // in the imperative, to a person
 	Err  error
 }
 
 // Error is both parts.
-func (p *Problem) Error() string { return p.What + "; " + p.Fix }
+func (e *NoKeyError) Error() string { return e.What + "; " + e.Fix }
 
 // Unwrap returns the cause.
-func (p *Problem) Unwrap() error { return p.Err }
+func (e *NoKeyError) Unwrap() error { return e.Err }
 
 // ErrNone is the cause where nothing is set and nothing is stored.
 var ErrNone = errors.New("no credentials")
@@ -70,12 +70,12 @@ func New(r Ring) Finder {
 	return Finder{ring: r, patience: 20 * time.Second}
 }
 
-// Find returns the key. Its error is a [*Problem].
+// Find returns the key. Its error is a [*NoKeyError].
 func (f Finder) Find(ctx context.Context, c config.Credentials) (Key, error) {
 	switch c.Source {
 	case config.Inline, config.Environment:
 		if c.ID == "" {
-			return Key{}, &Problem{What: fmt.Sprintf("%s are not set%s", strings.Join(c.Variables(), " and "), by(c)), Fix: "set them in the environment of this program"}
+			return Key{}, &NoKeyError{What: fmt.Sprintf("%s are not set%s", strings.Join(c.Variables(), " and "), by(c)), Fix: "set them in the environment of this program"}
 		}
 		return Key{ID: c.ID, Secret: c.Secret, From: c.String()}, nil
 	case config.Keyring:
@@ -107,11 +107,11 @@ func (f Finder) fromAnywhere(ctx context.Context, c config.Credentials) (Key, er
 	}
 	switch {
 	case err == nil && c.Redirected != nil:
-		return Key{}, &Problem{What: c.Redirected.Error(), Fix: "take that address away, or set your own credentials with it", Err: c.Redirected}
+		return Key{}, &NoKeyError{What: c.Redirected.Error(), Fix: "take that address away, or set your own credentials with it", Err: c.Redirected}
 	case err == nil:
 		return key, nil
 	case errors.Is(err, ErrNone) && errors.Is(ringErr, ErrNone):
-		return Key{}, &Problem{What: "there are no Aura credentials", Fix: "run `aura-mcp install`, which stores an API key, or set AURA_CLIENT_ID and AURA_CLIENT_SECRET", Err: ErrNone}
+		return Key{}, &NoKeyError{What: "there are no Aura credentials", Fix: "run `aura-mcp install`, which stores an API key, or set AURA_CLIENT_ID and AURA_CLIENT_SECRET", Err: ErrNone}
 	case errors.Is(err, ErrNone):
 		return Key{}, ringErr
 	}
@@ -141,15 +141,15 @@ func (f Finder) fromRing(ctx context.Context, c config.Credentials) (Key, error)
 	const others = "use another place, such as credentials = { source = \"file\" }"
 	switch where := fmt.Sprintf("the system's keyring has no entry %s of %s%s", text.Quote(c.Name), config.KeyringService, by(c)); {
 	case errors.Is(got.err, keyring.ErrNotFound):
-		return Key{}, &Problem{What: where, Fix: "store the API key with `aura-mcp install`, or " + others, Err: ErrNone}
+		return Key{}, &NoKeyError{What: where, Fix: "store the API key with `aura-mcp install`, or " + others, Err: ErrNone}
 	case got.err != nil && c.Source == config.Anywhere && !errors.Is(got.err, context.Canceled) && unavailable(got.err):
-		return Key{}, &Problem{What: where, Fix: others, Err: ErrNone}
+		return Key{}, &NoKeyError{What: where, Fix: others, Err: ErrNone}
 	case got.err != nil:
-		return Key{}, &Problem{What: fmt.Sprintf("the system's keyring cannot be read%s: %v", by(c), got.err), Fix: "unlock it, or " + others, Err: got.err}
+		return Key{}, &NoKeyError{What: fmt.Sprintf("the system's keyring cannot be read%s: %v", by(c), got.err), Fix: "unlock it, or " + others, Err: got.err}
 	}
 	e, err := parseEntry([]byte(got.entry))
 	if err != nil {
-		return Key{}, &Problem{What: fmt.Sprintf("the entry %s of %s in the system's keyring%s cannot be used: %v", text.Quote(c.Name), config.KeyringService, by(c), err), Fix: "store the API key anew with `aura-mcp install`", Err: err}
+		return Key{}, &NoKeyError{What: fmt.Sprintf("the entry %s of %s in the system's keyring%s cannot be used: %v", text.Quote(c.Name), config.KeyringService, by(c), err), Fix: "store the API key anew with `aura-mcp install`", Err: err}
 	}
 	return e.key(ringPlace(c)), nil
 }

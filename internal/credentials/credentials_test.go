@@ -131,7 +131,7 @@ func TestWhyThereIsNoKey(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			key, err := New(tt.ring).Find(t.Context(), tt.c)
-			problem, ok := errors.AsType[*Problem](err)
+			problem, ok := errors.AsType[*NoKeyError](err)
 			if !ok || problem.Fix == "" || key.ID != "" {
 				t.Fatalf("%+v, %v", key, err)
 			}
