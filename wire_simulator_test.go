@@ -36,7 +36,7 @@ func TestWrongSecretIsExplained(t *testing.T) {
 	if code != 1 || stdout != "" {
 		t.Errorf("exit code %d and %q on standard output, want 1 and nothing", code, stdout)
 	}
-	for _, want := range []string{"Aura refused the client ID and secret", "What to do: Tell the person to check both"} {
+	for _, want := range []string{"Aura refused the client ID and secret", "What to do: Check both"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("standard error is %q, want %q in it", stderr, want)
 		}

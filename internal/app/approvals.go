@@ -86,7 +86,7 @@ func (p Process) ownTerminal() guard.Doors {
 }
 
 func approveCommand(p Process) *cobra.Command {
-	var list, watch, setPIN, removePIN bool
+	var list, asJSON, watch, setPIN, removePIN bool
 	c := &cobra.Command{
 		Use:   "approve [ID]",
 		Short: "Decide what running servers want to do, at this terminal",
@@ -95,8 +95,11 @@ out what you approve. It reads your terminal itself, never standard input, so th
 		Example: "  aura-mcp approve\n  aura-mcp approve --watch\n  aura-mcp approve --set-pin",
 		Args:    usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
+			if asJSON && !list {
+				return usageError{errors.New("--json goes with --list")}
+			}
 			if list {
-				return p.listApprovals(c.Context())
+				return p.listApprovals(c.Context(), asJSON)
 			}
 			terminal, err := approval.OpenTerminal(p.Terminal)
 			if err != nil {
@@ -113,6 +116,7 @@ out what you approve. It reads your terminal itself, never standard input, so th
 		},
 	}
 	c.Flags().BoolVar(&list, "list", false, "only list what waits")
+	c.Flags().BoolVar(&asJSON, "json", false, "with --list: print JSON")
 	c.Flags().BoolVar(&watch, "watch", false, "stay, and ask as questions come")
 	c.Flags().BoolVar(&setPIN, "set-pin", false, "set a PIN that is asked, on the page and here, before anything is destroyed")
 	c.Flags().BoolVar(&removePIN, "remove-pin", false, "remove the PIN")
@@ -147,10 +151,17 @@ func (p Process) waiting(ctx context.Context) ([]waiting, error) {
 	return out, nil
 }
 
-func (p Process) listApprovals(ctx context.Context) error {
+func (p Process) listApprovals(ctx context.Context, asJSON bool) error {
 	all, err := p.waiting(ctx)
 	if err != nil {
 		return err
+	}
+	if asJSON {
+		list := make([]guard.Approval, 0, len(all))
+		for _, a := range all {
+			list = append(list, a.Approval)
+		}
+		return printJSON(p.Stdout, list)
 	}
 	s := newScreen(p.Stdout, p.Environ)
 	if len(all) == 0 {

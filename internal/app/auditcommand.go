@@ -1,8 +1,8 @@
 package app
 
 import (
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +14,7 @@ import (
 
 func auditCommand(p Process) *cobra.Command {
 	var since time.Duration
-	var instance string
+	var instance, profile string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:     "audit",
@@ -28,7 +28,7 @@ func auditCommand(p Process) *cobra.Command {
 			}
 			shown := []audit.Entry{}
 			for _, e := range entries {
-				if instance == "" || e.About(instance) {
+				if (instance == "" || e.About(instance)) && (profile == "" || e.Profile == profile) {
 					shown = append(shown, e)
 				}
 			}
@@ -36,9 +36,7 @@ func auditCommand(p Process) *cobra.Command {
 				fmt.Fprintf(p.Stderr, "aura-mcp: %d lines could not be read\n", broken)
 			}
 			if asJSON {
-				enc := json.NewEncoder(p.Stdout)
-				enc.SetIndent("", "  ")
-				return enc.Encode(shown)
+				return printJSON(p.Stdout, shown)
 			}
 			p.auditTable(shown)
 			return nil
@@ -46,6 +44,7 @@ func auditCommand(p Process) *cobra.Command {
 	}
 	c.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back, such as 24h")
 	c.Flags().StringVar(&instance, "instance", "", "only what was about this database, by `name` or ID")
+	c.Flags().StringVar(&profile, "profile", "", "only what was done in this profile, by its `name`")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
 }
@@ -56,15 +55,24 @@ func (p Process) auditTable(entries []audit.Entry) {
 		s.line("nothing in this time")
 		return
 	}
+	header := []string{"TIME", "OPERATION", "OUTCOME", "ABOUT", "DECISION"}
+	named := slices.ContainsFunc(entries, func(e audit.Entry) bool { return e.Profile != "" })
+	if named {
+		header = append(header, "PROFILE")
+	}
 	rows := make([][]string, 0, len(entries))
 	for _, e := range entries {
 		var targets []string
 		for _, t := range e.Targets {
 			targets = append(targets, text.Quote(t.Name)+" "+t.ID)
 		}
-		rows = append(rows, []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, string(e.Standing), strings.Join(targets, ", "), e.Decision})
+		row := []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, string(e.Standing), strings.Join(targets, ", "), e.Decision}
+		if named {
+			row = append(row, e.Profile)
+		}
+		rows = append(rows, row)
 	}
-	s.table([]string{"TIME", "OPERATION", "OUTCOME", "ABOUT", "DECISION"}, rows, func(column int, cell string) string {
+	s.table(header, rows, func(column int, cell string) string {
 		colour := map[string]string{"done": green, "accepted": green, "failed": red, "unknown": red, "refused": yellow}[cell]
 		if column != 2 || colour == "" {
 			return cell

@@ -59,7 +59,7 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
 	addFleetFlags(root.Flags(), flags)
-	root.AddCommand(demoCommand(p), callCommand(p), approveCommand(p), auditCommand(p), healthCommand(p), simulateCommand(p), versionCommand())
+	root.AddCommand(demoCommand(p), callCommand(p), approveCommand(p), auditCommand(p), configCommand(p), doctorCommand(p), healthCommand(p), simulateCommand(p), versionCommand())
 	return root
 }
 
@@ -87,7 +87,12 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 func addFleetFlags(fs *pflag.FlagSet, f *fleetFlags) {
 	fs.BoolVar(&f.demo, "demo", false, "use a simulated fleet: no account, no network")
 	fs.StringVar(&f.simState, "sim-state", "", "with --demo: load the simulated fleet from this JSON `file`")
+	addSettingFlags(fs, f)
+}
+
+func addSettingFlags(fs *pflag.FlagSet, f *fleetFlags) {
 	fs.VarP(&settingFlag{set: f.set, key: "config"}, "config", "", "use this config `file` instead of the user's own")
+	fs.VarP(&settingFlag{set: f.set, key: "profile"}, "profile", "", "use this profile of the config file alone, by its `name`")
 	for _, s := range settingFlags() {
 		flag := fs.VarPF(&settingFlag{set: f.set, key: s.Key}, s.Flag, "", s.Help)
 		if s.Default == "false" {

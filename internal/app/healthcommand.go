@@ -100,11 +100,11 @@ func (h *healthView) run(ctx context.Context, s *setup) error {
 			break
 		}
 		if code = now; err != nil && !h.watch {
-			return exitError{code: code, message: err.Error()}
+			return exitError{code: code, message: forPerson(err.Error())}
 		}
 		if err != nil {
 			h.begin()
-			h.screen.line("%s", err)
+			h.screen.line("%s", forPerson(err.Error()))
 		}
 		if !h.watch {
 			break
@@ -204,7 +204,7 @@ func (h *healthView) one(v tools.InstanceHealth) {
 	s := h.screen
 	s.line("%s  %s", h.paintStatus(v.Status), v.Summary)
 	if v.Next != "" {
-		s.line("%s", v.Next)
+		s.line("%s", forPerson(v.Next))
 	}
 	if len(v.Findings) > 0 {
 		s.line("")
@@ -320,7 +320,7 @@ func (h *healthView) fleet(v tools.FleetHealth) {
 		s.line("\n%s  %d: %s", h.paintStatus(string(health.StatusUnknown)), n.Count, text.QuoteAll(n.Instances))
 		s.line("  %s", n.Message)
 		if n.Next != "" {
-			s.line("  %s", n.Next)
+			s.line("  %s", forPerson(n.Next))
 		}
 	}
 	if v.NotMonitored != "" {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -25,16 +26,16 @@ func policyOf(c config.Config) guard.Policy {
 
 // policySource reads the settings again when their file has changed, so that a rule counts from the moment it is saved.
 type policySource struct {
-	load func() (config.Config, error)
+	load func() (config.Profiles, error)
 	file string // "" where there is none to watch
 	log  *slog.Logger
 
 	begun time.Time
 
 	mu   sync.Mutex
-	last guard.Policy // the last that could be read
-	err  error        // why the file as it is now cannot be
-	seen stamp        // the version of the file that last and err are about
+	last map[string]guard.Policy // by profile, as callers have it: the last that could be read
+	err  error                   // why the file as it is now cannot be
+	seen stamp                   // the version of the file that last and err are about
 }
 
 // stamp tells one version of a file from another; the zero stamp is no file.
@@ -49,32 +50,59 @@ func stampOf(file string) stamp {
 }
 
 // newPolicySource begins with the settings as they were read at the start.
-func newPolicySource(c config.Config, load func() (config.Config, error), log *slog.Logger) *policySource {
-	return &policySource{load: load, file: c.File, log: log, begun: time.Now(), last: policyOf(c), seen: stampOf(c.File)}
+func newPolicySource(p config.Profiles, load func() (config.Profiles, error), log *slog.Logger) *policySource {
+	return &policySource{load: load, file: p.File, log: log, begun: time.Now(), last: policies(p), seen: stampOf(p.File)}
 }
 
-// policy returns the policy in force. With an error it is the one before.
-func (s *policySource) policy(string) (guard.Policy, error) {
+// callerProfile is a profile as callers have it: without a name where the settings give none.
+func callerProfile(p config.Profiles, c config.Config) string {
+	if !p.Named {
+		return ""
+	}
+	return c.Name
+}
+
+func policies(p config.Profiles) map[string]guard.Policy {
+	out := map[string]guard.Policy{}
+	for _, c := range p.All {
+		out[callerProfile(p, c)] = policyOf(c)
+	}
+	return out
+}
+
+// policy returns the policy of a profile. With an error it is the one before.
+func (s *policySource) policy(profile string) (guard.Policy, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := stampOf(s.file)
-	if s.file == "" || now == s.seen {
-		return s.last, s.err
+	if now := stampOf(s.file); s.file != "" && now != s.seen {
+		s.seen = now
+		s.read()
 	}
-	s.seen = now
-	c, err := s.load()
-	if s.err = err; err != nil {
-		s.log.Error("the settings cannot be read any more; what changes something is refused until they can", "error", err)
-		return s.last, err
-	}
-	s.last = policyOf(c)
-	s.log.Info("settings read again", "file", s.file)
-	return s.last, nil
+	return s.last[profile], s.err
 }
 
-// since returns the policy in force and when its settings were last changed or read.
-func (s *policySource) since() (guard.Policy, time.Time, error) {
-	p, err := s.policy("")
+// read reads the settings again. The profiles stay those of the start: one that has gone has no policy to go by.
+func (s *policySource) read() {
+	var p config.Profiles
+	if p, s.err = s.load(); s.err == nil {
+		next := policies(p)
+		for name := range s.last {
+			if _, has := next[name]; !has {
+				s.err = fmt.Errorf("%s has other profiles than when this server started: start it again", s.file)
+			}
+		}
+		if s.err == nil {
+			s.last = next
+			s.log.Info("settings read again", "file", s.file)
+			return
+		}
+	}
+	s.log.Error("the settings cannot be read any more; what changes something is refused until they can", "error", s.err)
+}
+
+// since returns the policy of a profile and when its settings were last changed or read.
+func (s *policySource) since(profile string) (guard.Policy, time.Time, error) {
+	p, err := s.policy(profile)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.seen.modified == 0 {

@@ -178,7 +178,7 @@ func TestSettingsCountFromTheMomentTheyAreSaved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	load := func() (config.Config, error) { return config.Load(config.Sources{Dir: dir, ReadFile: os.ReadFile}) }
+	load := func() (config.Profiles, error) { return config.Load(config.Sources{Dir: dir, ReadFile: os.ReadFile}) }
 	c, err := load()
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
-	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
 	"aura-mcp/prompts"
@@ -19,10 +18,10 @@ import (
 // promptDesk hands out the prompts that the policy leaves something to do. It asks the policy each time, since that may change
 // while the server runs.
 type promptDesk struct {
-	gate    *guard.Gate
-	catalog []prompts.Prompt
-	tools   []op.Spec // there once the offer is made
-	demo    bool
+	withholds func(op.Spec) error // says which rule keeps a tool from being offered, or nil
+	catalog   []prompts.Prompt
+	tools     []op.Spec // there once the offer is made
+	demo      bool
 }
 
 // withheld says why a tool is not on offer, or nil where it is, or is none.
@@ -31,7 +30,7 @@ func (d *promptDesk) withheld(tool string) error {
 	if n < 0 {
 		return nil
 	}
-	return d.gate.Withholds("", d.tools[n])
+	return d.withholds(d.tools[n])
 }
 
 // hides reports whether a prompt is left out of the list.

@@ -28,14 +28,27 @@ type pages struct {
 // callerOf is on whose behalf a request comes.
 func callerOf(context.Context) op.Caller { return op.Caller{Principal: op.Local} }
 
-// policyPage is what the page on the policy shows of the settings.
-func (s *setup) policyPage(source *policySource) func() resources.Policy {
+// resources are the pages of the default profile, or nil where there is none: an address names no profile, and a page of one out
+// of several would be taken for all of them.
+func (s *setup) resources(policy *policySource) *resources.Resources {
+	a := s.accounts.byDefault
+	if a == nil {
+		return nil
+	}
+	return resources.New(resources.Options{
+		Fleet: a.fleet, Catalog: a.catalog, Policy: s.policyPage(a, policy), Demo: s.demo,
+		Caller: func(context.Context) op.Caller { return op.Caller{Profile: a.caller, Principal: op.Local} },
+	})
+}
+
+// policyPage is what the page on the policy shows of the settings of a profile.
+func (s *setup) policyPage(a *account, source *policySource) func() resources.Policy {
 	return func() resources.Policy {
-		p, since, err := source.since()
+		p, since, err := source.since(a.caller)
 		out := resources.Policy{
-			Since: since, Unreadable: err != nil, Demo: s.demo, ReadOnly: p.ReadOnly, Offered: func(o op.Spec) bool { return s.gate.Withholds("", o) == nil },
+			Since: since, Unreadable: err != nil, Demo: s.demo, ReadOnly: p.ReadOnly, Offered: func(o op.Spec) bool { return s.gate.Withholds(a.caller, o) == nil },
 			Denied: p.Denied, Protected: p.Protected, Locked: p.Locked, MaxMemory: p.MaxMemory, MaxInstances: p.MaxInstances,
-			Regions: p.Regions, Types: p.Types, SafetySnapshots: s.config.SafetySnapshots, Passwords: passwordWords(vault.Sink(s.config.SecretSink)), Ways: ways(p.Approval),
+			Regions: p.Regions, Types: p.Types, SafetySnapshots: a.config.SafetySnapshots, Passwords: passwordWords(vault.Sink(a.config.SecretSink)), Ways: ways(p.Approval),
 		}
 		for _, d := range p.Standing {
 			out.Standing = append(out.Standing, resources.Standing{Operations: d.Operations, Names: d.Names, Tenant: d.Tenant, MaxPerDay: d.MaxPerDay})
@@ -89,6 +102,9 @@ func passwordWords(sink vault.Sink) string {
 
 // capabilities are what a server with resources declares.
 func (p pages) capabilities() []server.ServerOption {
+	if p.resources == nil {
+		return nil
+	}
 	return []server.ServerOption{
 		server.WithResourceCapabilities(true, false), server.WithCompletions(),
 		server.WithResourceCompletionProvider(completer{p.resources}), server.WithPromptCompletionProvider(completer{p.resources}),
@@ -98,6 +114,9 @@ func (p pages) capabilities() []server.ServerOption {
 
 // hook prepares the server's requests about resources.
 func (p pages) hook(hooks *server.Hooks) {
+	if p.resources == nil {
+		return
+	}
 	newSubscriptions(p.resources, p.log).hook(hooks)
 	hooks.AddBeforeReadResource(func(ctx context.Context, _ any, request *mcp.ReadResourceRequest) { p.locate(ctx, &request.Params.URI) })
 	hooks.AddAfterReadResource(func(ctx context.Context, _ any, request *mcp.ReadResourceRequest, result *mcp.ReadResourceResult) {
@@ -129,6 +148,9 @@ func (p pages) locate(ctx context.Context, uri *string) {
 
 // offer adds the pages to the server.
 func (p pages) offer(s *server.MCPServer) {
+	if p.resources == nil {
+		return
+	}
 	for _, page := range resources.Pages() {
 		if page.Template() {
 			s.AddResourceTemplate(resources.DescribeTemplate(page), p.read)

@@ -22,7 +22,6 @@ import (
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 	"aura-mcp/prompts"
-	"aura-mcp/resources"
 	"aura-mcp/tools"
 )
 
@@ -146,10 +145,8 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 		r.catalog[operation.Spec.Name] = operation
 	}
 	s := &setup{gate: gate, log: log}
-	pages := resources.New(resources.Options{
-		Fleet: fleet, Catalog: func() []op.Operation { return catalog }, Caller: callerOf,
-		Policy: s.policyPage(&policySource{last: o.policy, err: o.policyErr, begun: time.Now()}),
-	})
+	s.accounts.byDefault = &account{fleet: fleet, catalog: func() []op.Operation { return catalog }}
+	pages := s.resources(&policySource{last: map[string]guard.Policy{"": o.policy}, err: o.policyErr, begun: time.Now()})
 	r.server = newServer(serverOptions{Catalog: func() []op.Operation { return catalog }, Prompts: prompts.All(), Gate: gate, Resources: pages, Log: log, Instructions: "test"})
 	if err := r.server.ready(); err != nil {
 		t.Fatal(err)

@@ -10,12 +10,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
-	"strings"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -24,12 +23,10 @@ import (
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/config"
+	"aura-mcp/internal/credentials"
 	"aura-mcp/internal/guard"
-	"aura-mcp/internal/health"
-	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 	"aura-mcp/prompts"
-	"aura-mcp/resources"
 	"aura-mcp/tools"
 )
 
@@ -48,6 +45,8 @@ type Process struct {
 	// process; empty where there is none.
 	ForwardDir func(ctx context.Context, runDir string) (string, error)
 	RunDir     string
+	// Keyring has the API keys of profiles; nil is the system's.
+	Keyring credentials.Ring
 	// Terminal opens the terminal the person sits at, which is neither standard input nor output of a program that a client
 	// launched. It fails where there is none.
 	Terminal func() (io.ReadWriteCloser, error)
@@ -79,7 +78,11 @@ func Run(ctx context.Context, p Process) int {
 	if err == nil {
 		return ExitOK
 	}
-	if message := err.Error(); message != "" {
+	message := err.Error()
+	if _, tool := errors.AsType[toolError](err); tool {
+		message = forPerson(message)
+	}
+	if message != "" {
 		fmt.Fprintf(p.Stderr, "aura-mcp: %s\n", message)
 	}
 	if _, usage := errors.AsType[usageError](err); usage {
@@ -93,15 +96,15 @@ func Run(ctx context.Context, p Process) int {
 
 // setup is what the commands that work on a fleet share.
 type setup struct {
-	config config.Config
-	demo   bool
-	log    *slog.Logger
-	server *mcpServer
-	gate   *guard.Gate
-	sim    *aurasim.Server // the demo's
-	close  func()          // ends the ways to the person
-
-	thresholds func(name string) health.Thresholds
+	settings config.Profiles
+	accounts accounts
+	demo     bool
+	log      *slog.Logger
+	server   *mcpServer
+	gate     *guard.Gate
+	journal  *audit.Journal
+	sim      *aurasim.Server // the demo's
+	close    func()          // ends the ways to the person
 }
 
 // flags of the commands that work on a fleet.
@@ -118,35 +121,41 @@ type fleetFlags struct {
 	toolset string
 }
 
+// probeTime is how long something may take that is only there to say more in an answer.
+const probeTime = 15 * time.Second
+
 // demoSpeed makes minutes of Aura seconds of the demo.
 const demoSpeed = 20
 
+// sources are where the settings of a command come from.
+func (p Process) sources(f fleetFlags) config.Sources {
+	return config.Sources{
+		Flags: f.set, Defaults: f.defaults, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: os.ReadFile, Exposed: credentials.Exposed,
+		GOOS: runtime.GOOS, Demo: f.demo,
+	}
+}
+
 func (p Process) setup(f fleetFlags) (*setup, error) {
-	sources := config.Sources{Flags: f.set, Defaults: f.defaults, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: os.ReadFile, Demo: f.demo}
-	c, err := config.Load(sources)
+	sources := p.sources(f)
+	settings, err := config.Load(sources)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	s := &setup{config: c, demo: f.demo, log: slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))}
-	for _, notice := range c.Notices {
-		s.log.Warn("setting without effect", "notice", notice)
+	s := &setup{settings: settings, demo: f.demo, log: slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: settings.LogLevel}))}
+	for _, notice := range settings.Notices {
+		s.log.Warn("settings", "notice", notice)
 	}
 	if f.simState != "" && !f.demo {
 		return nil, usageError{errors.New("--sim-state goes with --demo or simulate only")}
 	}
-	if s.thresholds, err = thresholds(c); err != nil {
+	if s.journal = audit.Open(p.state("audit")); s.demo {
+		s.journal = audit.InMemory()
+	}
+	if err := p.addAccounts(s, f.simState); err != nil {
 		return nil, usageError{err}
 	}
-	connect, err := s.connector(f.simState)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	journal := audit.Open(p.state("audit"))
-	if s.demo {
-		journal = audit.InMemory()
-	}
-	policy := newPolicySource(c, func() (config.Config, error) { return config.Load(sources) }, s.log)
-	options := guard.Options{Policy: f.adding(policy.policy), Journal: journal, Log: s.log, Trace: traced, AtTerminal: f.atTerminal, Demo: f.demo, Waiting: stdioWorkers / 2}
+	policy := newPolicySource(settings, func() (config.Profiles, error) { return config.Load(sources) }, s.log)
+	options := guard.Options{Policy: f.adding(policy.policy), Journal: s.journal, Log: s.log, Trace: traced, AtTerminal: f.atTerminal, Demo: f.demo, Waiting: stdioWorkers / 2}
 	if pin := p.pin(); pin != "" && !s.demo {
 		options.PIN = pin
 	}
@@ -156,12 +165,10 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		return nil, err
 	}
 	s.gate = gate
-	fleet := tools.New(p.fleetOptions(s, connect, journal))
-	catalog := sync.OnceValue(fleet.Catalog)
 	s.server = newServer(serverOptions{
-		Catalog: catalog, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
-		Resources:    resources.New(resources.Options{Fleet: fleet, Catalog: catalog, Policy: s.policyPage(policy), Caller: callerOf, Demo: s.demo}),
-		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
+		Resources: s.resources(policy),
+		Catalog:   s.accounts.all[0].catalog, Accounts: s.accounts, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
+		Instructions: instructions(time.Now(), s.demo, s.readOnly()) + s.accounts.instructions(),
 	})
 	return s, nil
 }
@@ -172,13 +179,53 @@ func traced(ctx context.Context) (context.Context, func() []string) {
 	return ctx, trace.RequestIDs
 }
 
-// fleetOptions gives the tools their surroundings. The demo keeps its passwords apart: they open nothing.
-func (p Process) fleetOptions(s *setup, connect func(context.Context) (*auraclient.Client, error), journal *audit.Journal) tools.Options {
-	dir := p.state("credentials")
+// readOnly reports whether no profile may change anything.
+func (s *setup) readOnly() bool {
+	return !slices.ContainsFunc(s.settings.All, func(c config.Config) bool { return !c.ReadOnly })
+}
+
+// addAccounts readies every profile, and the simulator for the demo.
+func (p Process) addAccounts(s *setup, simState string) error {
 	if s.demo {
-		dir = p.state("demo-credentials")
+		state, err := fleetState(simState)
+		if err != nil {
+			return err
+		}
+		if s.sim, err = aurasim.New(aurasim.Options{State: state, Speed: demoSpeed}); err != nil {
+			return err
+		}
 	}
-	return tools.Options{Connect: connect, Vault: vault.New(vault.Sink(s.config.SecretSink), dir), Alone: p.creator(s.config.ClientID), Journal: journal, SafetySnapshots: s.config.SafetySnapshots, Thresholds: s.thresholds}
+	for _, c := range s.settings.All {
+		a, err := p.newAccount(s, c)
+		if err != nil {
+			return err
+		}
+		s.accounts.all = append(s.accounts.all, a)
+		if c.Name == s.settings.Default {
+			s.accounts.byDefault = a
+		}
+	}
+	return nil
+}
+
+// fleetOptions gives the tools their surroundings. The demo keeps its passwords apart: they open nothing.
+func (p Process) fleetOptions(s *setup, a *account) tools.Options {
+	o := tools.Options{
+		Connect: a.connect, Vault: vault.New(vault.Sink(a.config.SecretSink), p.secrets(s.demo)),
+		Journal: s.journal, SafetySnapshots: a.config.SafetySnapshots,
+	}
+	if !s.demo {
+		o.Alone = p.creator(a.clientID)
+	}
+	return o
+}
+
+// secrets is the directory of one-time passwords.
+func (p Process) secrets(demo bool) string {
+	if demo {
+		return p.state("demo-credentials")
+	}
+	return p.state("credentials")
 }
 
 // state is a directory for private state, or "" where the account has no place for any.
@@ -191,16 +238,16 @@ func (p Process) state(name string) string {
 
 // creator lets one process of an account at a time create a database: two that look for a name at the same moment would both
 // find it free.
-func (p Process) creator(clientID string) func(context.Context) (func(), error) {
+func (p Process) creator(clientID func() string) func(context.Context) (func(), error) {
 	dir := p.state("locks")
-	if dir == "" || clientID == "" {
+	if dir == "" {
 		return nil
 	}
 	return func(ctx context.Context) (func(), error) {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("lock for creating: %w", err)
 		}
-		name := sha256.Sum256([]byte(clientID))
+		name := sha256.Sum256([]byte(clientID()))
 		lock := flock.New(filepath.Join(dir, hex.EncodeToString(name[:8])+".lock"))
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
@@ -208,57 +255,6 @@ func (p Process) creator(clientID string) func(context.Context) (func(), error) 
 			return nil, fmt.Errorf("lock for creating: %w", err)
 		}
 		return func() { _ = lock.Unlock() }, nil // the system lets go of it at the latest when the process ends
-	}
-}
-
-// connector returns what makes the client at the first call. Settings that can be judged without the network are judged now.
-func (s *setup) connector(simState string) (func(context.Context) (*auraclient.Client, error), error) {
-	if s.demo {
-		state, err := fleetState(simState)
-		if err != nil {
-			return nil, err
-		}
-		sim, err := aurasim.New(aurasim.Options{State: state, Speed: demoSpeed})
-		if err != nil {
-			return nil, err
-		}
-		s.sim = sim
-		return s.client(aurasim.DemoClientID, aurasim.DemoClientSecret, "https://demo.invalid", "", sim.Transport())
-	}
-	id, secret := s.config.ClientID, s.config.ClientSecret
-	if !s.config.HasCredentials() {
-		id, secret = "none", "none" // to judge the addresses all the same
-	}
-	connect, err := s.client(id, secret, s.config.BaseURL, s.config.AuthURL, http.DefaultTransport)
-	if err != nil || s.config.HasCredentials() {
-		return connect, err
-	}
-	return func(context.Context) (*auraclient.Client, error) { return nil, errNoCredentials() }, nil
-}
-
-func (s *setup) client(id string, secret auraclient.Secret, baseURL, authURL string, transport http.RoundTripper) (func(context.Context) (*auraclient.Client, error), error) {
-	options := []auraclient.Option{
-		auraclient.WithBaseURL(baseURL), auraclient.WithTransport(transport), auraclient.WithLogger(s.log),
-		auraclient.WithUserAgent("aura-mcp/" + version()), auraclient.WithRateLimit(s.config.RequestsPerMinute),
-	}
-	if !s.demo && s.config.MetricsClientID != "" {
-		options = append(options, auraclient.WithMetricsCredentials(s.config.MetricsClientID, s.config.MetricsClientSecret))
-	}
-	if authURL != "" {
-		options = append(options, auraclient.WithAuthURL(authURL))
-	}
-	client, err := auraclient.New(id, secret, options...)
-	if wrong, ok := errors.AsType[*auraclient.ArgumentError](err); ok {
-		key := strings.ReplaceAll(wrong.Argument, " ", "_") // the client names its arguments as the settings are named
-		err = fmt.Errorf("%s: %s %s", s.config.Origins[key], key, wrong.Problem)
-	}
-	return func(context.Context) (*auraclient.Client, error) { return client, nil }, err
-}
-
-func errNoCredentials() error {
-	return &op.Error{
-		What: "there are no Aura credentials, so nothing can be read or changed",
-		Next: "tell the person to set AURA_CLIENT_ID and AURA_CLIENT_SECRET in the environment of this server (API keys are made in the Aura console under Account, API keys), or to start it with --demo to try it on a simulated fleet",
 	}
 }
 

@@ -16,13 +16,18 @@ type screen struct {
 	out      io.Writer
 	terminal bool
 	colour   bool
+	width    int // of a terminal, in columns; 0: no limit
 }
 
 func newScreen(out io.Writer, environ []string) screen {
 	f, ok := out.(*os.File)
 	terminal := ok && term.IsTerminal(int(f.Fd()))
 	plain := slices.ContainsFunc(environ, func(e string) bool { return strings.HasPrefix(e, "NO_COLOR=") && e != "NO_COLOR=" || e == "TERM=dumb" })
-	return screen{out: out, terminal: terminal, colour: terminal && !plain}
+	s := screen{out: out, terminal: terminal, colour: terminal && !plain}
+	if terminal {
+		s.width, _, _ = term.GetSize(int(f.Fd())) // 0 where that cannot be told
+	}
+	return s
 }
 
 // The few colours in use, as ANSI codes that every terminal theme maps to something readable.
@@ -52,7 +57,7 @@ func (s screen) status(message string) {
 	fmt.Fprintf(s.out, "\r\x1b[K%s", s.paint(dim, message))
 }
 
-// table aligns columns; paint colours a cell after its width is known.
+// table aligns columns and fits them into the terminal; paint colours a cell after its width is known.
 func (s screen) table(header []string, rows [][]string, paint func(column int, cell string) string) {
 	widths := make([]int, len(header))
 	for _, row := range append([][]string{header}, rows...) {
@@ -60,16 +65,107 @@ func (s screen) table(header []string, rows [][]string, paint func(column int, c
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
+	s.fit(widths)
 	row := func(cells []string, paint func(int, string) string) {
-		var b strings.Builder
+		wrapped, height := make([][]string, len(cells)), 1
 		for i, cell := range cells {
-			b.WriteString("  " + paint(i, cell) + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
+			wrapped[i] = wrap(cell, widths[i])
+			height = max(height, len(wrapped[i]))
 		}
-		s.line("%s", strings.TrimRight(b.String(), " "))
+		for n := range height {
+			var b strings.Builder
+			for i, lines := range wrapped {
+				part := ""
+				if n < len(lines) {
+					part = lines[n]
+				}
+				b.WriteString("  " + paint(i, part) + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(part)))
+			}
+			s.line("%s", strings.TrimRight(b.String(), " "))
+		}
 	}
 	row(header, func(_ int, cell string) string { return s.paint(dim, cell) })
 	for _, cells := range rows {
 		row(cells, paint)
+	}
+}
+
+// narrowest is how narrow a column is made at most, so that a word still fits.
+const narrowest = 12
+
+// fit narrows the widest columns until a row fits the terminal.
+func (s screen) fit(widths []int) {
+	for total := 2 * len(widths); s.width > 0; {
+		sum, widest := total, 0
+		for i, w := range widths {
+			sum += w
+			if w > widths[widest] {
+				widest = i
+			}
+		}
+		if sum <= s.width || widths[widest] <= narrowest {
+			return
+		}
+		widths[widest]--
+	}
+}
+
+// wrap breaks a text into lines, at spaces where it can.
+func wrap(s string, width int) (lines []string) {
+	for line := range strings.SplitSeq(s, "\n") {
+		rest := []rune(line)
+		for width > 0 && len(rest) > width {
+			at := width
+			for n := width; n > width/2; n-- {
+				if rest[n] == ' ' {
+					at = n
+					break
+				}
+			}
+			lines = append(lines, strings.TrimRight(string(rest[:at]), " "))
+			rest = []rune(strings.TrimLeft(string(rest[at:]), " "))
+		}
+		lines = append(lines, string(rest))
+	}
+	return lines
+}
+
+// hanging prints a text after a mark, its further lines below its beginning.
+func (s screen) hanging(mark string, indent int, message string) {
+	width := 0
+	if s.width > indent+narrowest {
+		width = s.width - indent
+	}
+	for n, line := range wrap(message, width) {
+		if n > 0 {
+			mark = strings.Repeat(" ", indent)
+		}
+		s.line("%s%s", mark, line)
+	}
+}
+
+// item is a line of a list.
+func (s screen) item(message string) { s.hanging("  "+s.paint(dim, "·")+" ", 4, message) }
+
+// warnings are what the person should know, after everything else.
+func (s screen) warnings(all []string) {
+	for n, w := range all {
+		if n == 0 {
+			s.line("")
+		}
+		s.hanging(s.paint(yellow, "warning:")+" ", 9, w)
+	}
+}
+
+// finding is a line of the doctor, and below it what to do.
+func (s screen) finding(f finding) {
+	mark := map[condition]string{fine: s.paint(green, "✓"), note: s.paint(dim, "·"), warning: s.paint(yellow, "!"), problem: s.paint(red, "✗")}[f.Status]
+	if f.Profile != "" {
+		f.Message = f.Profile + ": " + f.Message
+	}
+	s.hanging(fmt.Sprintf("%s %-12s", mark, f.Check), 14, f.Message)
+	if f.Next != "" {
+		s.hanging(strings.Repeat(" ", 14)+s.paint(cyan, "→")+" ", 16, f.Next)
 	}
 }
 

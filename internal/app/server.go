@@ -20,7 +20,8 @@ const demoMark = "aura-mcp/demo"
 
 // serverOptions is what a server is made of.
 type serverOptions struct {
-	Catalog      func() []op.Operation
+	Catalog      func() []op.Operation // of the first account; those of the others have the same operations
+	Accounts     accounts              // none where there is nothing to choose
 	Prompts      []prompts.Prompt
 	Gate         *guard.Gate
 	Resources    *resources.Resources
@@ -46,7 +47,7 @@ func newServer(o serverOptions) *mcpServer {
 		title += " (DEMO)"
 	}
 	hooks := &server.Hooks{}
-	s := &mcpServer{offered: make(chan struct{}), desk: &promptDesk{gate: o.Gate, catalog: o.Prompts, demo: o.Demo}}
+	s := &mcpServer{offered: make(chan struct{}), desk: &promptDesk{withholds: o.withholds, catalog: o.Prompts, demo: o.Demo}}
 	pages := pages{resources: o.Resources, demo: o.Demo, log: o.Log}
 	s.MCPServer = server.NewMCPServer("aura-mcp", version(), append(pages.capabilities(),
 		server.WithTitle(title),
@@ -89,13 +90,27 @@ func (o serverOptions) offer(s *server.MCPServer, hidden map[string]bool, desk *
 		if err := operation.Check(); err != nil {
 			return err
 		}
-		hidden[operation.Spec.Name] = o.Gate.Withholds("", operation.Spec) != nil
+		hidden[operation.Spec.Name] = o.withholds(operation.Spec) != nil
 		desk.tools = append(desk.tools, operation.Spec)
 		tools = append(tools, server.ServerTool{Tool: operation.Tool(), Handler: o.handler(operation)})
 	}
 	s.AddTools(tools...)
 	s.AddPrompts(desk.prompts()...)
 	return nil
+}
+
+// withholds says which rule keeps an operation out of the list of tools, or nil where the policy of any profile leaves it in.
+func (o serverOptions) withholds(s op.Spec) error {
+	if len(o.Accounts.all) == 0 {
+		return o.Gate.Withholds("", s)
+	}
+	var rule error
+	for _, a := range o.Accounts.all {
+		if rule = o.Gate.Withholds(a.caller, s); rule == nil {
+			return nil
+		}
+	}
+	return rule
 }
 
 // ready makes the offer and says why there is none.
@@ -108,12 +123,34 @@ func (o serverOptions) handler(operation op.Operation) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		reporter := newReporter(ctx, request)
 		defer reporter.close()
-		result := o.Gate.Handle(ctx, operation, op.Call{Caller: callerOf(ctx), Client: clientName(ctx), Progress: reporter.report}, request)
+		operation, caller, err := o.inProfile(ctx, operation, request)
+		if err != nil {
+			return op.Failure(err), nil
+		}
+		result := o.Gate.Handle(ctx, operation, op.Call{Caller: caller, Client: clientName(ctx), Progress: reporter.report}, request)
 		if o.Demo {
 			result.Meta = mcp.NewMetaFromMap(map[string]any{demoMark: true})
 		}
 		return result, nil
 	}
+}
+
+// inProfile returns the operation as the profile has it that the call is about, and who calls.
+func (o serverOptions) inProfile(ctx context.Context, operation op.Operation, request mcp.CallToolRequest) (op.Operation, op.Caller, error) {
+	caller := op.Caller{Principal: op.Local}
+	switch {
+	case o.Accounts.several():
+		a, err := o.Accounts.choose(ctx, operation.Spec, request.Params.Arguments)
+		if err != nil {
+			return operation, caller, err
+		}
+		caller.Profile = a.caller
+		catalog := a.catalog()
+		return catalog[slices.IndexFunc(catalog, func(of op.Operation) bool { return of.Spec.Name == operation.Spec.Name })], caller, nil
+	case len(o.Accounts.all) == 1:
+		caller.Profile = o.Accounts.all[0].caller
+	}
+	return operation, caller, nil
 }
 
 // clientName is what the calling program says it is.

@@ -53,6 +53,15 @@ func (b Browser) Open(ctx context.Context, file string) error {
 	}
 }
 
+// Find names the program that opens files. It fails where there is no browser.
+func (b Browser) Find() (string, error) {
+	words, err := b.opener(runtime.GOOS, exec.LookPath)
+	if err != nil {
+		return "", err
+	}
+	return words[0], nil
+}
+
 // opener is the command that opens a file on a system.
 func (b Browser) opener(system string, find func(string) (string, error)) ([]string, error) {
 	switch system {

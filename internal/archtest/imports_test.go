@@ -61,6 +61,8 @@ var rules = []rule{
 		instead: "op knows what an operation is and nothing about Aura, guard or transports; put it where that is known"},
 	{pkg: "internal/config", ours: []string{"auraclient", "internal/text"}, others: anything,
 		instead: "config describes settings and starts nothing (auraclient is there for its Secret); internal/app acts on them"},
+	{pkg: "internal/credentials", ours: []string{"auraclient", "internal/config", "internal/text"}, others: anything, never: []string{"net/http"},
+		instead: "credentials reads keys and knows nothing of calls (auraclient is there for its Secret)"},
 	{pkg: "internal/vault", ours: []string{"auraclient"}, others: anything, never: []string{"net/http"},
 		instead: "vault keeps secrets and knows nothing of calls (auraclient is there for its Secret)"},
 	{pkg: "internal/health", ours: []string{"auraclient", "internal/text"}, never: []string{"os", "net/http"},

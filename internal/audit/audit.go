@@ -91,7 +91,7 @@ func (j *Journal) Write(l Line) error {
 		return nil
 	}
 	if j.dir == "" {
-		return errors.New("audit: this account has no directory for private state, so there is no place for the journal")
+		return fmt.Errorf("audit: %w", errNoPlace)
 	}
 	encoded, err := json.Marshal(l)
 	if err != nil {
@@ -113,11 +113,7 @@ func (j *Journal) Write(l Line) error {
 }
 
 func (j *Journal) append(l Line, encoded []byte) error {
-	if err := os.MkdirAll(j.dir, 0o700); err != nil {
-		return err
-	}
-	name := filepath.Join(j.dir, l.Time.UTC().Format("2006-01")+".jsonl")
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	f, err := j.open(l.Time)
 	if err != nil {
 		return err
 	}
@@ -127,6 +123,31 @@ func (j *Journal) append(l Line, encoded []byte) error {
 	}
 	_, wrote := f.Write(encoded) // one write, so that lines of several processes do not mix
 	return errors.Join(wrote, f.Sync(), f.Close())
+}
+
+// open opens the file of a month, and makes it where it is not there.
+func (j *Journal) open(month time.Time) (*os.File, error) {
+	if j.dir == "" {
+		return nil, errNoPlace
+	}
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(filepath.Join(j.dir, month.UTC().Format("2006-01")+".jsonl"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+}
+
+var errNoPlace = errors.New("this account has no directory for private state, so there is no place for the journal")
+
+// Writable says why the journal cannot be written; nil where it can.
+func (j *Journal) Writable() error {
+	if j.memory {
+		return nil
+	}
+	f, err := j.open(time.Now())
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return f.Close()
 }
 
 // cutOff reports whether the last line has no end, as a crash leaves it: the next one would be lost together with it.

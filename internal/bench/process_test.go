@@ -20,7 +20,7 @@ import (
 // programs are the binaries that are compared.
 type programs struct {
 	product, bare string
-	home          string // an empty home, so that nobody's settings are measured
+	home          string // a home of its own, so that nobody's settings are measured, with a config file as people have one
 }
 
 // buildPrograms builds both as make build does.
@@ -40,7 +40,44 @@ func buildPrograms(b *testing.B) programs {
 		}
 		return binary
 	}
-	return programs{product: build("aura-mcp", "."), bare: build("bareserver", "./internal/bench/bareserver"), home: b.TempDir()}
+	return programs{product: build("aura-mcp", "."), bare: build("bareserver", "./internal/bench/bareserver"), home: homeWithSettings(b)}
+}
+
+// settings is a config file as people have one.
+const settings = `protected = ["prod*", "billing"]
+max_memory = "64GB"
+approval = { default = "auto", destructive = "page" }
+log_level = "warn"
+
+[[preapproved]]
+operations = ["pause_instance", "resume_instance"]
+names = ["ci-*"]
+tenant = "Development"
+max_per_day = 20
+
+[health.cpu]
+warning = 0.70
+[[health_for]]
+names = ["batch-*"]
+[health_for.signals.cpu]
+warning = 0.95
+critical = 0.99
+`
+
+// homeWithSettings puts the config file where each system looks for it.
+func homeWithSettings(b *testing.B) string {
+	b.Helper()
+	home := b.TempDir()
+	for _, dir := range []string{filepath.Join(home, ".config"), filepath.Join(home, "Library", "Application Support"), home} {
+		dir = filepath.Join(dir, "aura-mcp")
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			b.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(settings), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return home
 }
 
 // compare measures sessions with both programs by turns, so that what else the machine does falls on both.

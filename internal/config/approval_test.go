@@ -28,10 +28,7 @@ func TestTheWayToAskIsOneWordOrATable(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c, err := config.Load(sources(tt.file, tt.env, tt.flags))
-			if err != nil {
-				t.Fatal(err)
-			}
+			c := single(t, sources(tt.file, tt.env, tt.flags))
 			notices := strings.Join(c.Notices, "\n")
 			if c.Approval != tt.want || (tt.notice == "") != (notices == "") || !strings.Contains(notices, tt.notice) {
 				t.Errorf("%+v, notices %q", c.Approval, notices)

@@ -8,16 +8,16 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"strings"
 
 	"aura-mcp/auraclient"
 )
 
-// Config is the settings in force.
+// Config is the settings of one profile: a set of credentials with its policy.
 type Config struct {
-	ClientID     string
-	ClientSecret auraclient.Secret
+	// Name of the profile: [DefaultName] where the file names none.
+	Name        string
+	Credentials Credentials
 	// MetricsClientID and its secret are a second API key, for metrics alone; empty where the first serves.
 	MetricsClientID     string
 	MetricsClientSecret auraclient.Secret
@@ -45,10 +45,9 @@ type Config struct {
 	Origins map[string]string
 	// Notices are things that the person should know and that stop nothing, such as a setting without effect.
 	Notices []string
-}
 
-// HasCredentials reports whether there is an account to work with.
-func (c Config) HasCredentials() bool { return c.ClientID != "" }
+	values layer
+}
 
 // Sources is where settings come from.
 type Sources struct {
@@ -57,6 +56,10 @@ type Sources struct {
 	Environ  []string          // as os.Environ gives it
 	Dir      string            // the user's configuration directory; empty where there is none
 	ReadFile func(name string) ([]byte, error)
+	// Exposed reports whether others than the person can read a file. Nil where that cannot be told.
+	Exposed func(name string) bool
+	// GOOS is the system, which decides where the official CLI keeps its credentials.
+	GOOS string
 	// Demo leaves credentials and addresses of the environment and the file aside: the demo talks to nobody.
 	Demo bool
 }
@@ -72,164 +75,121 @@ type value struct {
 
 type layer map[string]value
 
+// layers are all places that settings come from, read and checked.
+type layers struct {
+	Sources
+	flags, env, defaults layer
+	file                 file
+	fileName             string
+}
+
 // Load reads all layers and applies the rules between them. Its error names the setting, where it stands and what is allowed.
-func Load(s Sources) (Config, error) {
-	flags := layer{}
+func Load(s Sources) (Profiles, error) {
+	l := layers{Sources: s, flags: layer{}, defaults: layer{}}
 	for key, text := range s.Flags {
-		flags[key] = value{text, "--" + strings.ReplaceAll(key, "_", "-")}
+		l.flags[key] = value{text, "--" + strings.ReplaceAll(key, "_", "-")}
 		if key == "toolsets" {
-			flags[key] = value{strings.Join(fields(text), listMark), flags[key].origin}
+			l.flags[key] = value{strings.Join(fields(text), listMark), l.flags[key].origin}
 		}
 	}
-	env, err := environment(s.Environ)
+	for key, text := range s.Defaults {
+		l.defaults[key] = value{text, defaultOrigin}
+	}
+	var err error
+	if l.env, err = environment(s.Environ); err != nil {
+		return Profiles{}, err
+	}
+	l.fileName = s.fileName(l.flags, l.env)
+	if l.file, err = l.readFile(); err != nil {
+		return Profiles{}, err
+	}
+	for _, layer := range append([]layer{l.flags, l.env}, l.file.layers()...) {
+		if err := layer.check(); err != nil {
+			return Profiles{}, err
+		}
+	}
+	return l.profiles()
+}
+
+// profile joins the layers for one profile. Two rules protect a person from an environment that is not their own, such as a
+// repository's .mcp.json: stored credentials go only to the addresses stored with them, and stored policy can only be
+// tightened.
+func (l layers) profile(s section) (Config, error) {
+	credentials, err := l.credentials(s)
 	if err != nil {
 		return Config{}, err
 	}
-	file, tables, err := s.file(flags, env)
+	env, notices := l.env, slices.Clone(s.notices)
+	if v, given := env["metrics_client_id"]; given && l.several() && !credentials.fromEnvironment() {
+		env = nil // they belong to one account, and nobody says to which
+		notices = append(notices, fmt.Sprintf("%s is not used for the profile %s: with several profiles, metrics_client_id goes into the profile", v.origin, s.name))
+	}
+	metrics, err := pair("metrics_client", env, s.values)
 	if err != nil {
 		return Config{}, err
 	}
-	for _, l := range []layer{flags, env, file} {
-		if err := l.check(); err != nil {
+	all := overlay(l.flags, l.env, s.values, l.defaults)
+	redirected := l.redirected(all, s.values)
+	if err := redirected(credentials.String()); credentials.Source == Anywhere {
+		credentials.Redirected = err // there may be none; whoever finds some has to refuse
+	} else if err != nil && !credentials.fromEnvironment() {
+		return Config{}, err
+	}
+	if stored, used := s.values["metrics_client_id"], metrics["metrics_client_id"]; stored.text != "" && used == stored {
+		if err := redirected(stored.origin); err != nil {
 			return Config{}, err
 		}
 	}
-	defaults := layer{}
-	for key, text := range s.Defaults {
-		defaults[key] = value{text, "default"}
-	}
-	var c Config
-	if s.Demo {
-		c, err = demo(flags, overlay(flags, env, file, defaults))
-	} else {
-		c, err = merge(flags, env, file, defaults)
-	}
-	c.Tables, c.File = tables, s.fileName(flags, env)
-	return c, err
-}
-
-// merge joins the layers. Two rules protect a person from an environment that is not their own, such as a repository's
-// .mcp.json: stored credentials go only to the addresses stored with them, and stored policy can only be tightened.
-func merge(flags, env, file, defaults layer) (Config, error) {
-	credentials, err := credentialLayer("client", env, file)
-	if err != nil {
-		return Config{}, err
-	}
-	metrics, err := credentialLayer("metrics_client", env, file)
-	if err != nil {
-		return Config{}, err
-	}
-	all := overlay(flags, env, file, defaults)
-	for key, used := range map[string]layer{"client_id": credentials, "metrics_client_id": metrics} {
-		stored := file[key]
-		if stored.text == "" || used[key] != stored {
-			continue
-		}
-		for _, address := range []string{"base_url", "auth_url"} {
-			if all[address] != file[address] {
-				return Config{}, fmt.Errorf("%s (%s) would send the credentials stored in %s to another address: set AURA_CLIENT_ID and AURA_CLIENT_SECRET together with it, or store %s in the file",
-					address, all[address].origin, stored.origin, address)
-			}
-		}
-	}
+	all, more := tighten(all, s.values)
 	c := settle(all)
-	c.ClientID, c.ClientSecret = credentials["client_id"].text, auraclient.Secret(credentials["client_secret"].text)
+	c.Name, c.File, c.Credentials, c.Tables = s.name, l.fileName, credentials, s.tables
+	if c.Name == "" {
+		c.Name = DefaultName
+	}
 	c.MetricsClientID, c.MetricsClientSecret = metrics["metrics_client_id"].text, auraclient.Secret(metrics["metrics_client_secret"].text)
-	c.tighten(all, file)
+	c.Notices = slices.Concat(notices, more)
 	return c, nil
 }
 
-// tighten holds stored policy against flags and environment, which may only add to it.
-func (c *Config) tighten(all, file layer) {
-	if file["read_only"].text == "true" && !c.ReadOnly {
-		c.ReadOnly = true
-		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s says read_only = true, which can only be tightened", all["read_only"].origin, file["read_only"].origin))
-	}
-	if stored, given := file["toolsets"]; given && all["toolsets"] != stored {
-		allowed := expand(items(stored))
-		narrowed := slices.DeleteFunc(slices.Clone(c.Toolsets), func(t string) bool { return !slices.Contains(allowed, t) })
-		if len(narrowed) < len(c.Toolsets) {
-			c.Notices = append(c.Notices, fmt.Sprintf("%s adds no toolset to those of %s, which can only be tightened", all["toolsets"].origin, stored.origin))
-		}
-		c.Toolsets = narrowed
-	}
-	if stored, given := file["safety_snapshots"]; given && stored.text == "true" && !c.SafetySnapshots {
-		c.SafetySnapshots = true
-		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s keeps safety snapshots on", all["safety_snapshots"].origin, stored.origin))
-	}
-	if stored, given := file["approval"]; given {
-		least, _ := newApproval(stored.text) // checked before
-		if held := c.Approval.stricter(least); held != c.Approval {
-			c.Approval = held
-			c.Notices = append(c.Notices, fmt.Sprintf("%s asks in a weaker way than %s, which can only be tightened", all["approval"].origin, stored.origin))
-		}
-	}
-	for key, list := range map[string]*[]string{"protected": &c.Protected, "locked": &c.Locked, "denied_tools": &c.DeniedTools} {
-		for _, p := range items(file[key]) {
-			if !slices.Contains(*list, p) {
-				*list = append(*list, p)
+// redirected says why credentials that are stored must not be used: something outside the file names another address.
+func (l layers) redirected(all, stored layer) func(origin string) error {
+	return func(origin string) error {
+		for _, address := range []string{"base_url", "auth_url"} {
+			if all[address].text != stored[address].text {
+				return fmt.Errorf("%s (%s) would send the credentials stored in %s to another address: set AURA_CLIENT_ID and AURA_CLIENT_SECRET together with it, or store %s in the file",
+					address, all[address].origin, origin, address)
 			}
 		}
+		return nil
 	}
-	if stored := file["max_memory"].text; stored != "" && (c.MaxMemory == "" || gigabytes(c.MaxMemory) > gigabytes(stored)) {
-		c.MaxMemory = stored
-	}
-	for key, list := range map[string]*[]string{"allowed_regions": &c.AllowedRegions, "allowed_types": &c.AllowedTypes} {
-		if stored := items(file[key]); len(stored) > 0 && slices.ContainsFunc(*list, func(v string) bool { return !slices.Contains(stored, v) }) {
-			*list = stored // an empty list would allow everything, so what is stored counts where the two disagree
-		}
-	}
-	if stored, err := strconv.Atoi(file["max_instances"].text); err == nil && (c.MaxInstances == 0 || c.MaxInstances > stored) {
-		c.MaxInstances = stored
-	}
-	if stored, given := file["secret_sink"]; given && c.SecretSink == "reveal" && stored.text != "reveal" {
-		c.SecretSink = stored.text
-		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s keeps passwords out of the conversation", all["secret_sink"].origin, stored.origin))
-	}
-}
-
-// gigabytes of a size that has been checked.
-func gigabytes(size string) int {
-	n, _ := strconv.Atoi(strings.TrimSuffix(size, "GB"))
-	return n
 }
 
 // demo keeps what does not name an account.
-func demo(flags, all layer) (Config, error) {
-	ignored := []string{}
-	for _, key := range []string{"client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url"} {
+func (l layers) demo(s section) (Config, error) {
+	all, ignored := overlay(l.flags, l.env, s.values, l.defaults), []string{}
+	for _, key := range accountKeys() {
 		v, given := all[key]
 		if !given {
 			continue
 		}
-		if _, flag := flags[key]; flag {
+		if _, flag := l.flags[key]; flag {
 			return Config{}, fmt.Errorf("%s does not go with the demo, which talks to its own simulator: leave out one of the two", v.origin)
 		}
 		ignored = append(ignored, v.origin)
 		delete(all, key)
 	}
+	all, notices := tighten(all, s.values)
 	c := settle(all)
+	c.Name, c.File, c.Tables, c.Notices = DefaultName, l.fileName, s.tables, slices.Concat(s.notices, notices)
 	if len(ignored) > 0 {
 		c.Notices = append(c.Notices, "the demo ignores "+strings.Join(ignored, ", "))
 	}
 	return c, nil
 }
 
-// credentialLayer picks the layer that brings the credentials: both halves from one place, so that an ID of one account never
-// meets the secret of another.
-func credentialLayer(kind string, env, file layer) (layer, error) {
-	for _, l := range []layer{env, file} {
-		id, secret := l[kind+"_id"], l[kind+"_secret"]
-		switch {
-		case id.text != "" && secret.text != "":
-			return l, nil
-		case id.text != "":
-			return nil, fmt.Errorf("%s is set, but the client secret is not: set both in the same place", id.origin)
-		case secret.text != "":
-			return nil, fmt.Errorf("%s is set, but the client ID is not: set both in the same place", secret.origin)
-		}
-	}
-	return layer{}, nil
+// accountKeys name an account or where it is.
+func accountKeys() []string {
+	return []string{"client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url"}
 }
 
 func overlay(layers ...layer) layer {

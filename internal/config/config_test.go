@@ -25,6 +25,19 @@ func sources(file string, env []string, flags map[string]string) config.Sources 
 	}
 }
 
+// single loads settings that have one profile.
+func single(t testing.TB, s config.Sources) config.Config {
+	t.Helper()
+	p, err := config.Load(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.All) != 1 || p.Default != p.All[0].Name {
+		t.Fatalf("%d profiles, default %q", len(p.All), p.Default)
+	}
+	return p.All[0]
+}
+
 func TestMistakesInSettingsAreNamed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
@@ -81,11 +94,8 @@ func TestMistakesInSettingsAreNamed(t *testing.T) {
 func TestWhichLayerWins(t *testing.T) {
 	t.Parallel()
 	file := "client_id = \"stored\"\nclient_secret = \"s\"\nlog_level = \"error\"\nrequests_per_minute = 25\n"
-	c, err := config.Load(sources(file, []string{"AURA_MCP_LOG_LEVEL=warn", "AURA_CLIENT_ID=env", "AURA_CLIENT_SECRET=e", "AURA_MCP_TOOLSETS=instances, keys"}, map[string]string{"log_level": "debug"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.ClientID != "env" || c.ClientSecret.Reveal() != "e" || c.LogLevel.String() != "DEBUG" || c.RequestsPerMinute != 25 || c.Origins["log_level"] != "--log-level" {
+	c := single(t, sources(file, []string{"AURA_MCP_LOG_LEVEL=warn", "AURA_CLIENT_ID=env", "AURA_CLIENT_SECRET=e", "AURA_MCP_TOOLSETS=instances, keys"}, map[string]string{"log_level": "debug"}))
+	if c.Credentials.ID != "env" || c.Credentials.Secret.Reveal() != "e" || c.LogLevel.String() != "DEBUG" || c.RequestsPerMinute != 25 || c.Origins["log_level"] != "--log-level" {
 		t.Errorf("%+v", c)
 	}
 	if diff := cmp.Diff([]string{"instances", "keys"}, c.Toolsets); diff != "" {
@@ -110,10 +120,7 @@ secret_sink = "file"
 		"AURA_MCP_MAX_INSTANCES=99", "AURA_MCP_ALLOWED_REGIONS=us-east-1", "AURA_MCP_SAFETY_SNAPSHOTS=false", "AURA_MCP_SECRET_SINK=reveal",
 		"AURA_CLIENT_ID=own", "AURA_CLIENT_SECRET=own",
 	}
-	c, err := config.Load(sources(file, loose, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := single(t, sources(file, loose, nil))
 	if !c.ReadOnly || !c.SafetySnapshots || c.SecretSink != "file" || c.MaxMemory != "16GB" || c.MaxInstances != 5 {
 		t.Errorf("loosened: %+v", c)
 	}
@@ -128,9 +135,9 @@ secret_sink = "file"
 	if len(c.Notices) < 4 {
 		t.Errorf("the person is not told what has no effect: %v", c.Notices)
 	}
-	tight, err := config.Load(sources("max_memory = \"64GB\"\n", []string{"AURA_MCP_MAX_MEMORY=8GB", "AURA_MCP_READ_ONLY=true"}, nil))
-	if err != nil || tight.MaxMemory != "8GB" || !tight.ReadOnly {
-		t.Errorf("not tightened: %+v, %v", tight, err)
+	tight := single(t, sources("max_memory = \"64GB\"\n", []string{"AURA_MCP_MAX_MEMORY=8GB", "AURA_MCP_READ_ONLY=true"}, nil))
+	if tight.MaxMemory != "8GB" || !tight.ReadOnly {
+		t.Errorf("not tightened: %+v", tight)
 	}
 }
 
@@ -153,9 +160,9 @@ func policySettings() map[string]policySetting {
 			list(func(c config.Config) []string { return c.DeniedTools })},
 		"max_memory":    {`"16GB"`, []string{"512GB", "17GB"}, "16GB", "8GB", "8GB", text(func(c config.Config) string { return c.MaxMemory })},
 		"max_instances": {`5`, []string{"6", "10000"}, 5, "3", 3, func(c config.Config) any { return c.MaxInstances }},
-		"allowed_regions": {`["europe-west1", "us-east-1"]`, []string{"eu-west-1", "us-east-1,eu-west-1"}, "europe-west1 us-east-1", "us-east-1", "us-east-1",
+		"allowed_regions": {`["europe-west1", "us-east-1"]`, []string{"eu-west-1"}, "europe-west1 us-east-1", "us-east-1", "us-east-1",
 			list(func(c config.Config) []string { return c.AllowedRegions })},
-		"allowed_types": {`["professional-db", "free-db"]`, []string{"enterprise-db", "free-db,enterprise-db"}, "professional-db free-db", "free-db", "free-db",
+		"allowed_types": {`["professional-db", "free-db"]`, []string{"enterprise-db"}, "professional-db free-db", "free-db", "free-db",
 			list(func(c config.Config) []string { return c.AllowedTypes })},
 		"approval": {`{ default = "auto", destructive = "page" }`, []string{"auto", "destructive=elicitation", "default=auto,destructive=auto"},
 			config.Approval{Billable: "auto", Disruptive: "auto", Destructive: "page"}, "terminal",
@@ -174,9 +181,9 @@ type policySetting struct {
 	of      func(config.Config) any
 }
 
-// noPolicy are the settings that limit nothing: who one is, where Aura is, how much is logged.
+// noPolicy are the settings that limit nothing: who one is and in which profile, where Aura is, how much is logged.
 func noPolicy() []string {
-	return []string{"client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url", "requests_per_minute", "log_level"}
+	return []string{"default_profile", "client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url", "requests_per_minute", "log_level"}
 }
 
 func TestNeitherEnvironmentNorFlagsLoosenStoredPolicy(t *testing.T) {
@@ -210,7 +217,7 @@ func TestNeitherEnvironmentNorFlagsLoosenStoredPolicy(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%s %s: %v", layer, given, err)
 					}
-					if diff := cmp.Diff(want, row.of(c)); diff != "" {
+					if diff := cmp.Diff(want, row.of(c.All[0])); diff != "" {
 						t.Errorf("%s %s over %q: %s", layer, given, file, diff)
 					}
 				}
@@ -222,8 +229,9 @@ func TestNeitherEnvironmentNorFlagsLoosenStoredPolicy(t *testing.T) {
 			if row.tighter != "" {
 				check(file, row.tighter, row.then)
 			}
-			if c, err := config.Load(sources("", []string{setting.Env[0] + "=" + row.loose[0]}, nil)); err != nil || cmp.Equal(row.of(c), row.counts) {
-				t.Errorf("where nothing is stored %s counts for itself: %v, %v", row.loose[0], row.of(c), err)
+			c, err := config.Load(sources("", []string{setting.Env[0] + "=" + row.loose[0]}, nil))
+			if err != nil || cmp.Equal(row.of(c.All[0]), row.counts) {
+				t.Errorf("where nothing is stored %s counts for itself: %v, %v", row.loose[0], row.of(c.All[0]), err)
 			}
 		})
 	}
@@ -239,8 +247,8 @@ func TestTablesAreTheFilesAlone(t *testing.T) {
 	}
 	file := "[[preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"ci-*\"]\nmax_per_day = 1\n"
 	c, err := config.Load(sources(file, []string{"AURA_MCP_READ_ONLY=false"}, nil))
-	if err != nil || len(c.Preapproved) != 1 {
-		t.Errorf("%+v, %v", c.Preapproved, err)
+	if err != nil || len(c.All[0].Preapproved) != 1 {
+		t.Errorf("%+v, %v", c.All, err)
 	}
 }
 
@@ -250,9 +258,14 @@ func FuzzConfigFile(f *testing.F) {
 	f.Add("[profiles.work]\nread_only = true\n")
 	f.Add("read_only = \"yes\"")
 	f.Fuzz(func(t *testing.T, file string) {
-		c, err := config.Load(sources(file, nil, nil))
-		if err == nil && strings.Contains(file, "read_only = true\n") && strings.HasPrefix(file, "read_only") && !c.ReadOnly {
-			t.Errorf("read_only was ignored in %q", file)
+		p, err := config.Load(sources(file, nil, nil))
+		if err != nil || !strings.HasPrefix(file, "read_only = true\n") {
+			return
+		}
+		for _, c := range p.All {
+			if !c.ReadOnly {
+				t.Errorf("read_only was ignored in %q", file)
+			}
 		}
 	})
 }

@@ -25,6 +25,12 @@ type Setting struct {
 	Help    string
 	kind    kind
 	allowed func(string) error
+	// stricter keeps what is stored from being loosened; nil for what is no policy.
+	stricter stricter
+	// adds says that what is stored and what is wanted add up, so that neither is without effect.
+	adds bool
+	// whole says that it holds for the whole process and not for a profile.
+	whole bool
 }
 
 // kind is how a setting is written in the config file.
@@ -50,20 +56,21 @@ func Settings() []Setting {
 		{Key: "metrics_client_secret", Env: []string{"AURA_METRICS_CLIENT_SECRET"}, Help: "its secret", allowed: filled},
 		{Key: "base_url", Env: []string{"AURA_BASE_URL"}, Flag: "base-url", Default: auraclient.DefaultBaseURL, Help: "address of the Aura API, with or without /v1", allowed: address},
 		{Key: "auth_url", Env: []string{"AURA_AUTH_URL"}, Flag: "auth-url", Default: "the base URL's host + /oauth/token", Help: "address of the token endpoint", allowed: address},
-		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", kind: truth, allowed: oneOf("true", "false")},
-		{Key: "toolsets", Env: []string{envPrefix + "TOOLSETS"}, Flag: "toolsets", Default: "default", Help: "which tools are offered: " + strings.Join(toolsets(), ", ") + ", default (the first four) or all", kind: list, allowed: each(oneOf(append(toolsets(), "default", "all")...))},
-		{Key: "approval", Env: []string{envPrefix + "APPROVAL"}, Flag: "approval", Default: "auto", Help: "how a person is asked: auto (the client where it can show a question, else the approval page in the browser, else a terminal), elicitation (only the client), page, terminal (aura-mcp approve), or never, which switches off what needs an approval; or a table by effect, such as { default = \"auto\", destructive = \"page\" }", kind: byEffect, allowed: approval},
-		{Key: "protected", Env: []string{envPrefix + "PROTECTED"}, Help: "names, with * as a wildcard, and IDs of databases that are never part of a bulk operation, and destroyed only by a person on the approval page or at a terminal", kind: list, allowed: each(pattern)},
-		{Key: "locked", Env: []string{envPrefix + "LOCKED"}, Help: "names, with * as a wildcard, and IDs of databases that nothing may change", kind: list, allowed: each(pattern)},
-		{Key: "denied_tools", Env: []string{envPrefix + "DENIED_TOOLS"}, Help: "tools that are not offered", kind: list, allowed: filled},
-		{Key: "max_memory", Env: []string{envPrefix + "MAX_MEMORY"}, Help: "the largest memory that a database may be given, such as 64GB", allowed: size},
-		{Key: "max_instances", Env: []string{envPrefix + "MAX_INSTANCES"}, Help: "no database is created when there are this many", kind: number, allowed: between(1, 10000)},
-		{Key: "allowed_regions", Env: []string{envPrefix + "ALLOWED_REGIONS"}, Help: "the only regions to create databases in", kind: list, allowed: filled},
-		{Key: "allowed_types", Env: []string{envPrefix + "ALLOWED_TYPES"}, Help: "the only types of databases to create", kind: list, allowed: filled},
-		{Key: "safety_snapshots", Env: []string{envPrefix + "SAFETY_SNAPSHOTS"}, Default: "true", Help: "take a snapshot of a database before its data is replaced (overwrite, restore)", kind: truth, allowed: oneOf("true", "false")},
-		{Key: "secret_sink", Env: []string{envPrefix + "SECRET_SINK"}, Default: "file", Help: "where the one-time password of a new database goes: file (private to your account), keyring, or reveal (into the assistant's conversation)", allowed: oneOf("file", "keyring", "reveal")},
+		{Key: "read_only", Env: []string{envPrefix + "READ_ONLY"}, Flag: "read-only", Default: "false", Help: "offer only what changes nothing", kind: truth, allowed: oneOf("true", "false"), stricter: staysOn("true")},
+		{Key: "toolsets", Env: []string{envPrefix + "TOOLSETS"}, Flag: "toolsets", Default: "default", Help: "which tools are offered: " + strings.Join(toolsets(), ", ") + ", default (the first four) or all", kind: list, allowed: each(oneOf(append(toolsets(), "default", "all")...)), stricter: narrowerToolsets},
+		{Key: "approval", Env: []string{envPrefix + "APPROVAL"}, Flag: "approval", Default: "auto", Help: "how a person is asked: auto (the client where it can show a question, else the approval page in the browser, else a terminal), elicitation (only the client), page, terminal (aura-mcp approve), or never, which switches off what needs an approval; or a table by effect, such as { default = \"auto\", destructive = \"page\" }", kind: byEffect, allowed: approval, stricter: strictestWay},
+		{Key: "protected", Env: []string{envPrefix + "PROTECTED"}, Help: "names, with * as a wildcard, and IDs of databases that are never part of a bulk operation, and destroyed only by a person on the approval page or at a terminal", kind: list, allowed: each(pattern), stricter: both, adds: true},
+		{Key: "locked", Env: []string{envPrefix + "LOCKED"}, Help: "names, with * as a wildcard, and IDs of databases that nothing may change", kind: list, allowed: each(pattern), stricter: both, adds: true},
+		{Key: "denied_tools", Env: []string{envPrefix + "DENIED_TOOLS"}, Help: "tools that are not offered", kind: list, allowed: filled, stricter: both, adds: true},
+		{Key: "max_memory", Env: []string{envPrefix + "MAX_MEMORY"}, Help: "the largest memory that a database may be given, such as 64GB", allowed: size, stricter: smaller},
+		{Key: "max_instances", Env: []string{envPrefix + "MAX_INSTANCES"}, Help: "no database is created when there are this many", kind: number, allowed: between(1, 10000), stricter: smaller},
+		{Key: "allowed_regions", Env: []string{envPrefix + "ALLOWED_REGIONS"}, Help: "the only regions to create databases in", kind: list, allowed: filled, stricter: narrower},
+		{Key: "allowed_types", Env: []string{envPrefix + "ALLOWED_TYPES"}, Help: "the only types of databases to create", kind: list, allowed: filled, stricter: narrower},
+		{Key: "safety_snapshots", Env: []string{envPrefix + "SAFETY_SNAPSHOTS"}, Default: "true", Help: "take a snapshot of a database before its data is replaced (overwrite, restore)", kind: truth, allowed: oneOf("true", "false"), stricter: staysOn("true")},
+		{Key: "secret_sink", Env: []string{envPrefix + "SECRET_SINK"}, Default: "file", Help: "where the one-time password of a new database goes: file (private to your account), keyring, or reveal (into the assistant's conversation)", allowed: oneOf("file", "keyring", "reveal"), stricter: outOfSight},
 		{Key: "requests_per_minute", Env: []string{envPrefix + "REQUESTS_PER_MINUTE"}, Default: "120", Help: "most requests to Aura in any 60 s; 25 for trial accounts", kind: number, allowed: between(1, 1000)},
-		{Key: "log_level", Env: []string{envPrefix + "LOG_LEVEL"}, Flag: "log-level", Default: "info", Help: "what is logged on standard error", allowed: oneOf("debug", "info", "warn", "error")},
+		{Key: byDefaultKey, Help: "of several profiles, the one that serves a call that names none", allowed: filled, whole: true},
+		{Key: "log_level", Env: []string{envPrefix + "LOG_LEVEL"}, Flag: "log-level", Default: "info", Help: "what is logged on standard error", allowed: oneOf("debug", "info", "warn", "error"), whole: true},
 	}
 }
 
@@ -144,7 +151,7 @@ func between(low, high int) func(string) error {
 
 // settle turns checked values into a Config, defaults included.
 func settle(all layer) Config {
-	c := Config{BaseURL: auraclient.DefaultBaseURL, RequestsPerMinute: 120, AuthURL: all["auth_url"].text, Origins: map[string]string{}}
+	c := Config{BaseURL: auraclient.DefaultBaseURL, RequestsPerMinute: 120, AuthURL: all["auth_url"].text, Origins: map[string]string{}, values: all}
 	for key, v := range all {
 		c.Origins[key] = v.origin
 	}
@@ -209,7 +216,7 @@ func environment(environ []string) (layer, error) {
 		}
 	}
 	env := layer{}
-	known := []string{configVariable}
+	known := []string{configVariable, profileVariable}
 	for _, s := range Settings() {
 		known = append(known, s.Env...)
 		for _, name := range s.Env {
@@ -231,8 +238,10 @@ func environment(environ []string) (layer, error) {
 			return nil, fmt.Errorf("environment %s: there is no such setting%s", name, suggestion(name, known))
 		}
 	}
-	if v, set := given[configVariable]; set {
-		env[configKey] = value{v, "environment " + configVariable}
+	for key, name := range map[string]string{configKey: configVariable, profileKey: profileVariable} {
+		if v, set := given[name]; set {
+			env[key] = value{v, "environment " + name}
+		}
 	}
 	return env, nil
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -50,41 +49,31 @@ type Bounds struct {
 
 func tableKeys() []string { return []string{"preapproved", "health", "health_for"} }
 
-// parseTables decodes the tables of the file. Its problems name the line where a table begins.
-func parseTables(name, content string, raw map[string]any) (t Tables, problems []error) {
-	for _, key := range tableKeys() {
-		if _, given := raw[key]; !given {
-			continue
-		}
-		problem := func(format string, args ...any) {
-			problems = append(problems, fmt.Errorf("%s:%d: %s %s", name, lineOf(content, key), key, fmt.Sprintf(format, args...)))
-		}
-		var one Tables
-		decoded, err := toml.Decode(content, &one)
-		if err != nil {
-			if at, ok := errors.AsType[toml.ParseError](err); ok {
-				return t, []error{fmt.Errorf("%s:%d: %s", name, at.Position.Line, at.Message)}
-			}
-			return t, []error{fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "toml: "))} // it names the line itself
-		}
-		for _, unknown := range decoded.Undecoded() {
-			if len(unknown) > 1 && unknown[0] == key {
-				problem("has no setting %s", text.Quote(strings.Join(unknown[1:], ".")))
-			}
-		}
-		t = one
+// table decodes one of the tables. Its problems name the line where the table begins.
+func (r *reader) table(t *Tables, p toml.Primitive, path []string) {
+	key, origin := path[len(path)-1], r.origin(path...)
+	if key == "health" && !r.isTable(p) {
+		r.problem(origin, "health must be tables, such as [health.cpu]")
+		return
+	}
+	into := map[string]any{"preapproved": &t.Preapproved, "health": &t.Health, "health_for": &t.HealthFor}[key]
+	if err := r.meta.PrimitiveDecode(p, into); err != nil {
+		r.problems = append(r.problems, r.located(err))
+		return
+	}
+	for _, unknown := range r.unknown(path) {
+		r.problem(origin, "%s has no setting %s", key, text.Quote(unknown))
 	}
 	for _, h := range t.HealthFor {
-		if len(h.Names) == 0 || len(h.Signals) == 0 {
-			problems = append(problems, fmt.Errorf("%s:%d: health_for needs names and signals, such as names = [\"batch-*\"] and [health_for.signals.cpu]", name, lineOf(content, "health_for")))
+		if key == "health_for" && (len(h.Names) == 0 || len(h.Signals) == 0) {
+			r.problem(origin, "health_for needs names and signals, such as names = [\"batch-*\"] and [health_for.signals.cpu]")
 		}
 	}
 	for _, p := range t.Preapproved {
-		if err := p.check(); err != nil {
-			problems = append(problems, fmt.Errorf("%s:%d: preapproved %w", name, lineOf(content, "preapproved"), err))
+		if err := p.check(); key == "preapproved" && err != nil {
+			r.problem(origin, "preapproved %s", err)
 		}
 	}
-	return t, problems
 }
 
 func (p Preapproved) check() error {

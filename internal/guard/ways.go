@@ -156,17 +156,20 @@ func (g *Gate) cannotAsk(t task, plan op.Plan, outside string) error {
 	case g.Demo:
 		next += "In the demo it takes " + ways[0]
 	default:
-		next += fmt.Sprintf("They can run this in a terminal, which asks them there: `%s`; or use %s", command(t.Request, plan), strings.Join(ways, ", or "))
+		next += fmt.Sprintf("They can run this in a terminal, which asks them there: `%s`; or use %s", command(t, plan), strings.Join(ways, ", or "))
 	}
 	return &op.Error{What: fmt.Sprintf("%s needs a person's approval, and %s", t.Operation.Spec.Name, why), Next: next, Unchanged: true, Err: errCannotAsk}
 }
 
 // command is the shell command for a request. Databases are named by ID, and anything that a shell might read otherwise is
 // quoted: the arguments come from a model.
-func command(r op.Request, plan op.Plan) string {
-	words := []string{"aura-mcp", "call", r.Operation.Spec.Name}
+func command(t task, plan op.Plan) string {
+	words := []string{"aura-mcp", "call", t.Operation.Spec.Name}
+	if profile := t.call.Caller.Profile; profile != "" {
+		words = append(words, "--profile", shellWord(profile))
+	}
 	var arguments map[string]any
-	if json.Unmarshal(r.Arguments(), &arguments) != nil {
+	if json.Unmarshal(t.Arguments(), &arguments) != nil {
 		return strings.Join(words, " ")
 	}
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {

@@ -42,6 +42,7 @@ func (s *schema) arguments(operation string, given any) (encoded, canonical []by
 		return nil, nil, fmt.Errorf("encode the arguments of %s: %w", operation, err)
 	}
 	delete(args, waitSeconds)
+	delete(args, ProfileArgument)                        // it is part of the caller
 	if canonical, err = json.Marshal(args); err != nil { // maps encode with sorted keys
 		return nil, nil, fmt.Errorf("encode the arguments of %s: %w", operation, err)
 	}

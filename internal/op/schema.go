@@ -33,13 +33,21 @@ func schemaFor[T any]() (*schema, error) {
 	if err := refine(t, root); err != nil {
 		return nil, fmt.Errorf("schema of %s: %w", t, err)
 	}
+	s, err := newSchema(root)
+	if err != nil {
+		return nil, fmt.Errorf("schema of %s %w", t, err)
+	}
+	return s, nil
+}
+
+func newSchema(root *jsonschema.Schema) (*schema, error) {
 	resolved, err := root.Resolve(&jsonschema.ResolveOptions{ValidateDefaults: true})
 	if err != nil {
-		return nil, fmt.Errorf("schema of %s does not resolve: %w", t, err)
+		return nil, fmt.Errorf("does not resolve: %w", err)
 	}
 	encoded, err := json.Marshal(root)
 	if err != nil {
-		return nil, fmt.Errorf("encode the schema of %s: %w", t, err)
+		return nil, fmt.Errorf("cannot be encoded: %w", err)
 	}
 	return &schema{root: root, resolved: resolved, encoded: encoded}, nil
 }
