@@ -25,9 +25,6 @@ type pages struct {
 	log       *slog.Logger
 }
 
-// callerOf is on whose behalf a request comes.
-func callerOf(context.Context) op.Caller { return op.Caller{Principal: op.Local} }
-
 // resources are the pages of the default profile, or nil where there is none: an address names no profile, and a page of one out
 // of several would be taken for all of them.
 func (s *setup) resources(policy *policySource) *resources.Resources {
