@@ -232,6 +232,7 @@ func TestWhatDestroysNeedsTheExactNameOutside(t *testing.T) {
 		r := newRig(t, atPage(o))
 		c := r.connect(modern, nil)
 		r.refuses(c, "delete_instance", map[string]any{"instance": "prod"}, "was not the exact name, 3 times", "Nothing was changed.")
+		synctest.Wait() // until the person has said all they have to say
 		want := []string{"that is not the exact name; it can be typed 2 times more", "that is not the exact name; it can be typed once more", guard.ErrGone.Error()}
 		if !slices.Equal(said, want) || len(r.changes()) != 0 {
 			t.Errorf("sent %v, told %q", r.changes(), said)

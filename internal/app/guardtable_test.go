@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -59,10 +60,11 @@ func (a attempt) run(t *testing.T) {
 				if failed != (len(a.want) > 0) || a.meanwhile != nil && !asked {
 					t.Errorf("failed %v, asked %v: %s", failed, asked, text)
 				}
+				wants := slices.Clone(a.want)
 				if failed {
-					a.want = append(a.want, "Nothing was changed.", "What to do:")
+					wants = append(wants, "Nothing was changed.", "What to do:")
 				}
-				for _, want := range a.want {
+				for _, want := range wants {
 					if !strings.Contains(strings.ToLower(text), strings.ToLower(want)) {
 						t.Errorf("it does not say %q: %s", want, text)
 					}
