@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # Tool, arguments, exit code. 0: a result; 5: a result with isError. The inspector cannot be asked anything (it declares
-# no elicitation), so what needs a person must be refused.
+# no elicitation), and no other way to ask is wanted here, so what needs a person must be refused.
 calls=(
 	'list_instances          {}                                                                        0'
 	'get_instance            {"instance":"prod-orders"}                                                0'
@@ -52,12 +52,14 @@ pages=(
 	'aura://guide                            aura://guide                            0'
 	'aura://instances/prod-order             aura://instances/{instance}             1'
 )
-# Template, variable, what is typed, a value that has to be offered.
+# Template or prompt, argument, what is typed, a value that has to be offered.
 completions=(
 	'aura://instances/{instance}             instance   prod    prod-orders'
 	'aura://instances/{instance}/snapshots   instance   4c8     4c8e1f07'
 	'aura://instances/{instance}/health      instance   dev     dev-campaign-2025'
 	'aura://tenants/{tenant}                 tenant     prod    Production'
+	'diagnose_instance                       instance   stag    staging-orders'
+	'fleet_review                            tenant     dev     Development'
 )
 eras=(legacy modern) # both ways of MCP to start a conversation
 
@@ -113,7 +115,7 @@ inspect() {
 	local want=$1 rc=0
 	shift
 	HOME=$scratch MCP_INSPECTOR_SECRET_STORE=memory \
-		"$tools/inspector-$version/node_modules/.bin/mcp-inspector" --cli "$binary" --demo --format json "$@" \
+		"$tools/inspector-$version/node_modules/.bin/mcp-inspector" --cli "$binary" --demo --approval elicitation --format json "$@" \
 		>"$scratch/out" 2>"$scratch/err" </dev/null || rc=$?
 	if [ "$rc" = "$want" ]; then
 		echo "ok    $*"
@@ -165,7 +167,7 @@ for row in "${prompts[@]}"; do
 	done
 done
 
-# Every page and template on offer has a row above and reads; every template's variable completes.
+# Every page and template on offer has a row above and reads; every template's variable completes, and so do prompts' arguments.
 listed='const r = JSON.parse(require("fs").readFileSync(0)).result; for (const x of r.resources ?? r.resourceTemplates) console.log(x.uri ?? x.uriTemplate)'
 printf '%s\n' "${pages[@]}" | awk '$3 == 0 { print $2 }' | sort >"$scratch/rows"
 for era in "${eras[@]}"; do
@@ -186,7 +188,9 @@ for era in "${eras[@]}"; do
 	for completion in "${completions[@]}"; do
 		read -r template variable typed want <<<"$completion"
 		total=$((total + 1))
-		if mcpdo --connection "$era" --format json prompts/complete --complete-ref-type ref/resource --complete-ref "$template" \
+		kind=ref/prompt
+		[[ $template != *://* ]] || kind=ref/resource
+		if mcpdo --connection "$era" --format json prompts/complete --complete-ref-type "$kind" --complete-ref "$template" \
 			--complete-arg-name "$variable" --complete-arg-value "$typed" >"$scratch/out" 2>"$scratch/err" && grep -q "\"$want\"" "$scratch/out"; then
 			echo "ok    completion of $typed in $template, $era"
 		else

@@ -20,6 +20,9 @@ const (
 	mostCompletions = 100
 )
 
+// severalInstances is an argument that takes names and IDs, separated by commas: the last one is completed.
+const severalInstances = "instances"
+
 // Completion is what a value that somebody has begun to type may become.
 type Completion struct {
 	Values []string
@@ -67,6 +70,11 @@ func completions() map[string]func(*Resources, context.Context, map[string]strin
 // Complete offers values for an argument of a template or a prompt, by the argument's name. chosen are the arguments that have
 // a value already. It answers within 300 ms, from what is remembered, with nothing rather than late.
 func (r *Resources) Complete(ctx context.Context, argument, begun string, chosen map[string]string) Completion {
+	before := ""
+	if last := strings.LastIndex(begun, ",") + 1; argument == severalInstances {
+		blanks := len(begun[last:]) - len(strings.TrimLeft(begun[last:], " "))
+		before, begun, argument = begun[:last+blanks], begun[last+blanks:], "instance"
+	}
 	values, ok := completions()[argument]
 	if !ok {
 		return Completion{}
@@ -74,6 +82,9 @@ func (r *Resources) Complete(ctx context.Context, argument, begun string, chosen
 	ctx, cancel := context.WithTimeout(ctx, completionPatience)
 	defer cancel()
 	fitting := matching(begun, values(r, ctx, chosen))
+	for n := range fitting {
+		fitting[n] = before + fitting[n]
+	}
 	return Completion{Values: fitting[:min(len(fitting), mostCompletions)], Total: len(fitting)}
 }
 

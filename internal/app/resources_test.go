@@ -335,6 +335,7 @@ func TestCompletion(t *testing.T) {
 			{"a name that hides something has its ID only", "a_prompt", "instance", "bbbb", nil, []string{"bbbbbbb1", "bbbbbbb2"}},
 			{"tenants", "aura://tenants/{tenant}", "tenant", "", nil, []string{"Development", "Production", productionID, developmentID}},
 			{"the source of a clone", "a_prompt", "source_instance", "pr", nil, []string{"prod"}},
+			{"the last of several", "a_prompt", "instances", "staging, pr", nil, []string{"staging, prod"}},
 			{"snapshots, newest first", "a_prompt", "snapshot_id", "", chosen{"instance": "Prod"}, []string{"hourly", oldSnapshot}},
 			{"snapshots that a database can be made from", "a_prompt", "source_snapshot_id", "", chosen{"source_instance": prodID}, []string{oldSnapshot}},
 			{"snapshots of nothing yet", "a_prompt", "snapshot_id", "", nil, nil},

@@ -188,8 +188,8 @@ func (c *conversation) received(line []byte) []byte {
 	return append(line[:end:end], `,"result":{}}`...)
 }
 
-// Write sends a whole message. Updates for a listening request that has ended are left out: the library hands notices and answers
-// on by different ways, and one may overtake the other, but the protocol wants nothing after the answer.
+// Write sends a whole message. Updates for a listening request that has ended are left out: the library hands notices and
+// answers on by different ways, and one may overtake the other, but the protocol wants nothing after the answer.
 func (c *conversation) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -18,7 +18,8 @@ func TestGeneratedPartsOfTheReadme(t *testing.T) {
 	const file = "../../README.md"
 	want := read(t, file)
 	for name, content := range map[string]string{
-		"tools": docgen.Tools(tools.New(tools.Options{}).Catalog()), "prompts": docgen.Prompts(prompts.All()), "settings": docgen.Settings(), "resources": docgen.Resources(resources.Pages()),
+		"tools": docgen.Tools(tools.New(tools.Options{}).Catalog()), "prompts": docgen.Prompts(prompts.All()), "settings": docgen.Settings(),
+		"resources": docgen.Resources(resources.Pages()),
 	} {
 		var err error
 		if want, err = docgen.Replace(want, name, content); err != nil {

@@ -69,6 +69,7 @@ Clients that complete arguments are offered, for every template and every prompt
 | argument | what is offered |
 |---|---|
 | ` + "`instance`, `source_instance`" + ` | names, then IDs; a name that several have, or that hides something, only as its ID |
+| ` + "`instances`" + ` | the same for the last of several, separated by commas |
 | ` + "`tenant`" + ` | names, then IDs |
 | ` + "`snapshot_id`" + ` | snapshots of the chosen ` + "`instance`" + ` of the last seven days, newest first |
 | ` + "`source_snapshot_id`" + ` | those of the chosen ` + "`source_instance`" + ` that a database can be made from |
