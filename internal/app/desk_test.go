@@ -51,14 +51,21 @@ func (o *outside) door(_ context.Context, d *guard.Desk) error {
 	return nil
 }
 
-func (o *outside) last(t *testing.T) guard.Approval {
-	t.Helper()
+// all returns what was shown so far, once nobody is about to show more.
+func (o *outside) all() []guard.Approval {
+	synctest.Wait()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(o.shown) == 0 {
+	return slices.Clone(o.shown)
+}
+
+func (o *outside) last(t *testing.T) guard.Approval {
+	t.Helper()
+	all := o.all()
+	if len(all) == 0 {
 		t.Fatal("nothing was shown")
 	}
-	return o.shown[len(o.shown)-1]
+	return all[len(all)-1]
 }
 
 // atPage has everything asked on a page, in front of the person.
@@ -153,14 +160,14 @@ func TestAnApprovalAfterTheCallRunsAndIsToldOnce(t *testing.T) {
 		if out := must[tools.InstanceChange](r, c, "pause_instance", pause); out.State != op.Accepted {
 			t.Errorf("told %+v", out)
 		}
-		if len(o.shown) != 1 || len(r.changes()) != 1 {
-			t.Fatalf("asked %d times, sent %v", len(o.shown), r.changes())
+		if len(o.all()) != 1 || len(r.changes()) != 1 {
+			t.Fatalf("asked %d times, sent %v", len(o.all()), r.changes())
 		}
 		after(10 * time.Minute) // paused by now
 		o.decides = says(0, guard.Decision{})
 		r.refuses(c, "resume_instance", pause, "declined")
-		if len(o.shown) != 2 {
-			t.Errorf("a new call was not asked about: %v", o.shown)
+		if len(o.all()) != 2 {
+			t.Errorf("a new call was not asked about: %v", o.all())
 		}
 	})
 }
@@ -373,8 +380,8 @@ func TestOneQuestionAtATimeAndThreeInAll(t *testing.T) {
 			after(time.Second)
 		}
 		r.refuses(c, "delete_instance", map[string]any{"instance": "prod"}, "3 operations wait for this person's approval already", "`instances`", "Nothing was changed.")
-		if len(o.shown) != 1 {
-			t.Fatalf("shown %v", o.shown)
+		if len(o.all()) != 1 {
+			t.Fatalf("shown %v", o.all())
 		}
 		second := o.desk.List()[1]
 		if err := o.desk.Decide(second.ID, guard.Decision{Approve: true, Way: guard.Page}); !errors.Is(err, guard.ErrNotShown) {
@@ -388,15 +395,15 @@ func TestOneQuestionAtATimeAndThreeInAll(t *testing.T) {
 		}
 		// Each one's five minutes begin when it is shown.
 		after(5 * time.Minute)
-		if a := o.last(t); len(o.shown) != 2 || a.ID != second.ID || time.Until(a.Expires) < 4*time.Minute {
-			t.Fatalf("now shown: %+v", o.shown)
+		if a := o.last(t); len(o.all()) != 2 || a.ID != second.ID || time.Until(a.Expires) < 4*time.Minute {
+			t.Fatalf("now shown: %+v", o.all())
 		}
 		if err := o.desk.Decide(second.ID, guard.Decision{Approve: true, Way: guard.Page}); err != nil {
 			t.Fatal(err)
 		}
 		after(time.Second)
-		if got := r.changes(); len(got) != 1 || !strings.Contains(got[0], stagingID) || len(o.shown) != 3 {
-			t.Errorf("sent %v, shown %d", got, len(o.shown))
+		if got := r.changes(); len(got) != 1 || !strings.Contains(got[0], stagingID) || len(o.all()) != 3 {
+			t.Errorf("sent %v, shown %d", got, len(o.all()))
 		}
 	})
 }
@@ -411,8 +418,8 @@ func TestTwoRefusalsOutsideRestToo(t *testing.T) {
 			r.refuses(c, "pause_instance", map[string]any{"instance": "prod"}, "the person declined")
 		}
 		r.refuses(c, "pause_instance", map[string]any{"instance": "prod"}, "Not asked: a person has refused this 2 times")
-		if len(o.shown) != 2 {
-			t.Errorf("asked %d times", len(o.shown))
+		if len(o.all()) != 2 {
+			t.Errorf("asked %d times", len(o.all()))
 		}
 	})
 }
@@ -438,8 +445,8 @@ func TestThePIN(t *testing.T) {
 			o := &outside{decides: func(d *guard.Desk, a guard.Approval) { _ = try(d, a, "4711") }}
 			r := newRig(t, with(o))
 			must[tools.InstanceChange](r, r.connect(modern, types("prod")), "delete_instance", remove)
-			if len(o.shown) != 1 || !o.shown[0].PIN || len(r.changes()) != 1 {
-				t.Errorf("shown %+v, sent %v", o.shown, r.changes())
+			if len(o.all()) != 1 || !o.all()[0].PIN || len(r.changes()) != 1 {
+				t.Errorf("shown %+v, sent %v", o.all(), r.changes())
 			}
 			none := newRig(t, func(o *rigOptions) { o.pin = fakePIN("4711") })
 			none.refuses(none.connect(modern, types("prod")), "delete_instance", remove, "needs the approval PIN, which is never typed into a client", "aura-mcp call")
@@ -470,6 +477,7 @@ func TestThePIN(t *testing.T) {
 			c := r.connect(modern, nil)
 			text, _ := r.call(c, "delete_instance", remove)
 			pending(t, text)
+			synctest.Wait() // until the person has typed all of them
 			if len(said) != 7 || !strings.Contains(said[4], "that PIN is wrong") || !strings.Contains(said[5], "none is taken before") || !strings.Contains(said[6], "none is taken before") {
 				t.Errorf("told %q", said)
 			}
@@ -525,8 +533,8 @@ func TestTheSettingChoosesTheWay(t *testing.T) {
 				o := &outside{decides: says(0, guard.Decision{Approve: true, Typed: tt.typed})}
 				r := newRig(t, atPage(o), func(o *rigOptions) { o.policy = tt.policy })
 				said, failed := r.call(r.connect(modern, types(tt.typed)), tt.tool, tt.arguments)
-				if failed != (tt.wantRefusal != "") || !strings.Contains(said, tt.wantRefusal) || (len(o.shown) == 1) != tt.onPage || (len(r.changes()) == 1) == failed {
-					t.Errorf("shown %d times, sent %v, told %s", len(o.shown), r.changes(), said)
+				if failed != (tt.wantRefusal != "") || !strings.Contains(said, tt.wantRefusal) || (len(o.all()) == 1) != tt.onPage || (len(r.changes()) == 1) == failed {
+					t.Errorf("shown %d times, sent %v, told %s", len(o.all()), r.changes(), said)
 				}
 			})
 		})
