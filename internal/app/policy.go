@@ -13,7 +13,7 @@ import (
 func policyOf(c config.Config) guard.Policy {
 	p := guard.Policy{
 		ReadOnly: c.ReadOnly, Toolsets: c.Toolsets, Denied: c.DeniedTools, Protected: c.Protected, Locked: c.Locked,
-		MaxMemory: c.MaxMemory, MaxInstances: c.MaxInstances, Regions: c.AllowedRegions, Types: c.AllowedTypes,
+		MaxMemory: c.MaxMemory, MaxInstances: c.MaxInstances, Regions: c.AllowedRegions, Types: c.AllowedTypes, TrustClient: c.Serving.TrustClient,
 	}
 	p.Approval = guard.WayByEffect{Billable: guard.Way(c.Approval.Billable), Disruptive: guard.Way(c.Approval.Disruptive), Destructive: guard.Way(c.Approval.Destructive)}
 	for _, s := range c.Preapproved {
@@ -29,9 +29,10 @@ type policySource struct {
 	log  *slog.Logger
 
 	mu   sync.Mutex
-	last guard.Policy // the last that could be read
-	err  error        // why the file as it is now cannot be
-	seen stamp        // the version of the file that last and err are about
+	last guard.Policy  // the last that could be read
+	read config.Config // where it is from
+	err  error         // why the file as it is now cannot be
+	seen stamp         // the version of the file that last and err are about
 }
 
 // stamp tells one version of a file from another; the zero stamp is no file.
@@ -47,7 +48,7 @@ func stampOf(file string) stamp {
 
 // newPolicySource begins with the settings as they were read at the start.
 func newPolicySource(c config.Config, load func() (config.Config, error), log *slog.Logger) *policySource {
-	return &policySource{load: load, file: c.File, log: log, last: policyOf(c), seen: stampOf(c.File)}
+	return &policySource{load: load, file: c.File, log: log, last: policyOf(c), read: c, seen: stampOf(c.File)}
 }
 
 // policy returns the policy in force. With an error it is the one before.
@@ -64,7 +65,15 @@ func (s *policySource) policy(string) (guard.Policy, error) {
 		s.log.Error("the settings cannot be read any more; what changes something is refused until they can", "error", err)
 		return s.last, err
 	}
-	s.last = policyOf(c)
+	s.last, s.read = policyOf(c), c
 	s.log.Info("settings read again", "file", s.file)
 	return s.last, nil
+}
+
+// tokens are those that the settings allow now. Where they cannot be read they are the ones before.
+func (s *policySource) tokens() []config.Token {
+	_, _ = s.policy("") // reads them again where they have changed; what is wrong with them is logged there
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read.Tokens
 }

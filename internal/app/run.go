@@ -96,7 +96,9 @@ type setup struct {
 	server *mcpServer
 	gate   *guard.Gate
 	sim    *aurasim.Server // the demo's
-	close  func()          // ends the ways to the person
+	remote *remote         // nil on stdio and in commands
+	aura   *auraclient.Client
+	close  func() // ends the ways to the person
 
 	thresholds func(name string) health.Thresholds
 }
@@ -125,6 +127,11 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		return nil, usageError{err}
 	}
 	s := &setup{config: c, demo: f.demo, log: slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))}
+	if f.serves {
+		if err := s.overHTTP(p, f); err != nil {
+			return nil, err
+		}
+	}
 	for _, notice := range c.Notices {
 		s.log.Warn("setting without effect", "notice", notice)
 	}
@@ -148,15 +155,18 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		options.PIN = pin
 	}
 	options.Doors, s.close = p.doors(f, s.log)
+	s.remote.guards(&options)
 	gate, err := guard.New(options)
 	if err != nil {
 		return nil, err
 	}
 	s.gate = gate
-	s.server = newServer(serverOptions{
+	served := serverOptions{
 		Catalog: tools.New(p.fleetOptions(s, connect, journal)).Catalog, Gate: gate, Demo: s.demo, Log: s.log,
-		Instructions: instructions(time.Now(), s.demo, c.ReadOnly),
-	})
+		Instructions: instructions(time.Now(), s.demo, c.ReadOnly, s.remote != nil),
+	}
+	s.remote.serves(&served, policy, journal)
+	s.server = newServer(served)
 	return s, nil
 }
 
@@ -226,7 +236,7 @@ func (s *setup) connector(simState string) (func(context.Context) (*auraclient.C
 
 func (s *setup) client(id string, secret auraclient.Secret, baseURL, authURL string, transport http.RoundTripper) (func(context.Context) (*auraclient.Client, error), error) {
 	options := []auraclient.Option{
-		auraclient.WithBaseURL(baseURL), auraclient.WithTransport(transport), auraclient.WithLogger(s.log),
+		auraclient.WithBaseURL(baseURL), auraclient.WithTransport(s.counted(transport)), auraclient.WithLogger(s.log),
 		auraclient.WithUserAgent("aura-mcp/" + version()), auraclient.WithRateLimit(s.config.RequestsPerMinute),
 	}
 	if !s.demo && s.config.MetricsClientID != "" {
@@ -240,6 +250,7 @@ func (s *setup) client(id string, secret auraclient.Secret, baseURL, authURL str
 		key := strings.ReplaceAll(wrong.Argument, " ", "_") // the client names its arguments as the settings are named
 		err = fmt.Errorf("%s: %s %s", s.config.Origins[key], key, wrong.Problem)
 	}
+	s.aura = client
 	return func(context.Context) (*auraclient.Client, error) { return client, nil }, err
 }
 
@@ -285,11 +296,11 @@ func version() string {
 	return "devel"
 }
 
-// settingFlags are the flags that stand for settings, by the key they set.
-func settingFlags() []config.Setting {
+// settingFlags are the flags that stand for settings, by the key they set. Some belong to the server alone.
+func settingFlags(serves bool) []config.Setting {
 	var out []config.Setting
 	for _, s := range config.Settings() {
-		if s.Flag != "" {
+		if s.Flag != "" && (serves || !s.Serves()) {
 			out = append(out, s)
 		}
 	}

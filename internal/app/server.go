@@ -9,6 +9,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"aura-mcp/auraclient"
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
 )
@@ -23,15 +24,36 @@ type serverOptions struct {
 	Instructions string
 	Demo         bool
 	Log          *slog.Logger
+	// Caller says on whose behalf a call comes; nil where everybody is the person who started the server.
+	Caller func(context.Context) (op.Caller, error)
+	// ListAll lists what a caller lacks the rights for, too: for callers who can get more.
+	ListAll bool
+	// More are further options of the library's server.
+	More []server.ServerOption
+}
+
+func (o serverOptions) caller(ctx context.Context) (op.Caller, error) {
+	if o.Caller == nil {
+		return op.Caller{Principal: op.Local}, nil
+	}
+	return o.Caller(ctx)
 }
 
 // mcpServer is the MCP server and its offer, which is made once the client has shaken hands: inferring the schemas of some
 // thirty operations takes longer than everything else at the start.
 type mcpServer struct {
 	*server.MCPServer
-	make    func()        // makes the offer, once
-	offered chan struct{} // closed when the tools are there, or cannot be
-	err     error         // why they cannot; read after offered
+	make    func()             // makes the offer, once
+	offered chan struct{}      // closed when the tools are there, or cannot be
+	err     error              // why they cannot; read after offered
+	specs   map[string]op.Spec // by name; read after offered
+}
+
+// effects is the worst that a tool can do.
+func (s *mcpServer) effects(tool string) (op.Effects, bool) {
+	s.make()
+	spec, known := s.specs[tool]
+	return spec.Effects, known
 }
 
 // newServer puts every operation behind the gate and offers it over MCP.
@@ -42,37 +64,41 @@ func newServer(o serverOptions) *mcpServer {
 	}
 	hooks := &server.Hooks{}
 	s := &mcpServer{offered: make(chan struct{})}
-	s.MCPServer = server.NewMCPServer("aura-mcp", version(),
+	s.MCPServer = server.NewMCPServer("aura-mcp", version(), append([]server.ServerOption{
 		server.WithTitle(title),
 		server.WithDescription("Runs a fleet of Neo4j Aura databases"),
 		server.WithInstructions(o.Instructions),
 		server.WithToolCapabilities(false),
 		server.WithHooks(hooks),
-	)
-	hidden := map[string]bool{}
+	}, o.More...)...)
+	s.specs = map[string]op.Spec{}
 	s.make = sync.OnceFunc(func() {
 		defer close(s.offered)
-		s.err = o.offer(s.MCPServer, hidden)
+		s.err = o.offer(s)
 	})
 	hooks.AddOnSuccess(func(context.Context, any, mcp.MCPMethod, any, any) { go s.make() })
 	hooks.AddBeforeListTools(func(context.Context, any, *mcp.ListToolsRequest) { s.make() })
 	hooks.AddBeforeCallTool(func(context.Context, any, *mcp.CallToolRequest) { s.make() })
 	// The library's own tool filter would answer a call of a hidden tool with "not found"; the gate says which rule hides it.
-	hooks.AddAfterListTools(func(_ context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
-		result.Tools = slices.DeleteFunc(result.Tools, func(t mcp.Tool) bool { return hidden[t.Name] })
+	hooks.AddAfterListTools(func(ctx context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
+		caller, err := o.caller(ctx)
+		if o.ListAll {
+			caller.Withheld = op.Read
+		}
+		result.Tools = slices.DeleteFunc(slices.Clone(result.Tools), func(t mcp.Tool) bool { return err != nil || !o.Gate.Offers(caller, s.specs[t.Name]) })
 	})
 	return s
 }
 
 // offer adds the tools. It fails where an operation cannot be offered safely, rather than offering it with arguments
 // unchecked.
-func (o serverOptions) offer(s *server.MCPServer, hidden map[string]bool) error {
+func (o serverOptions) offer(s *mcpServer) error {
 	var tools []server.ServerTool
 	for _, operation := range o.Catalog() {
 		if err := operation.Check(); err != nil {
 			return err
 		}
-		hidden[operation.Spec.Name] = !o.Gate.Offers("", operation.Spec)
+		s.specs[operation.Spec.Name] = operation.Spec
 		tools = append(tools, server.ServerTool{Tool: operation.Tool(), Handler: o.handler(operation)})
 	}
 	s.AddTools(tools...)
@@ -89,7 +115,14 @@ func (o serverOptions) handler(operation op.Operation) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		reporter := newReporter(ctx, request)
 		defer reporter.close()
-		result := o.Gate.Handle(ctx, operation, op.Call{Caller: op.Caller{Principal: op.Local}, Client: clientName(ctx), Progress: reporter.report}, request)
+		caller, err := o.caller(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if o.Caller != nil {
+			ctx = auraclient.OnBehalfOf(ctx, caller.Principal)
+		}
+		result := o.Gate.Handle(ctx, operation, op.Call{Caller: caller, Client: clientName(ctx), Progress: reporter.report}, request)
 		if o.Demo {
 			result.Meta = mcp.NewMetaFromMap(map[string]any{demoMark: true})
 		}

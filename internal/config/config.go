@@ -38,6 +38,7 @@ type Config struct {
 	AllowedTypes      []string
 	SecretSink        string // file, keyring or reveal
 	LogLevel          slog.Level
+	Serving           Serving
 	Tables
 	// File is the config file, whether it exists or not; "" where there is no place for one.
 	File string

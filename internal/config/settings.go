@@ -25,7 +25,11 @@ type Setting struct {
 	Help    string
 	kind    kind
 	allowed func(string) error
+	serves  bool // only the server itself has the flag
 }
+
+// Serves reports whether the setting's flag belongs to the server alone, and to no other command.
+func (s Setting) Serves() bool { return s.serves }
 
 // kind is how a setting is written in the config file.
 type kind int
@@ -43,7 +47,7 @@ const listMark = "\n"
 
 // Settings is every setting, in the order of the docs.
 func Settings() []Setting {
-	return []Setting{
+	return append([]Setting{
 		{Key: "client_id", Env: []string{"AURA_CLIENT_ID", "NEO4J_AURA_CLIENT_ID"}, Help: "client ID of an Aura API key", allowed: filled},
 		{Key: "client_secret", Env: []string{"AURA_CLIENT_SECRET", "NEO4J_AURA_CLIENT_SECRET"}, Help: "its secret", allowed: filled},
 		{Key: "metrics_client_id", Env: []string{"AURA_METRICS_CLIENT_ID"}, Help: "client ID of another API key for metrics alone, whose user has the role Metrics Reader", allowed: filled},
@@ -64,7 +68,7 @@ func Settings() []Setting {
 		{Key: "secret_sink", Env: []string{envPrefix + "SECRET_SINK"}, Default: "file", Help: "where the one-time password of a new database goes: file (private to your account), keyring, or reveal (into the assistant's conversation)", allowed: oneOf("file", "keyring", "reveal")},
 		{Key: "requests_per_minute", Env: []string{envPrefix + "REQUESTS_PER_MINUTE"}, Default: "120", Help: "most requests to Aura in any 60 s; 25 for trial accounts", kind: number, allowed: between(1, 1000)},
 		{Key: "log_level", Env: []string{envPrefix + "LOG_LEVEL"}, Flag: "log-level", Default: "info", Help: "what is logged on standard error", allowed: oneOf("debug", "info", "warn", "error")},
-	}
+	}, servingSettings()...)
 }
 
 func (s Setting) allows(text string) error {
@@ -164,6 +168,7 @@ func settle(all layer) Config {
 		c.MaxInstances = n
 	}
 	c.SecretSink = cmp.Or(all["secret_sink"].text, "file")
+	c.Serving = settleServing(all)
 	c.Toolsets = expand(items(all["toolsets"]))
 	if v, given := all["log_level"]; given {
 		_ = c.LogLevel.UnmarshalText([]byte(v.text)) // checked before

@@ -20,6 +20,9 @@ type Tables struct {
 	Health map[string]Bounds `toml:"health"`
 	// HealthFor are thresholds of databases with certain names.
 	HealthFor []HealthFor `toml:"health_for"`
+	// Tokens and OIDC are who may use a server over HTTP.
+	Tokens []Token `toml:"tokens"`
+	OIDC   *OIDC   `toml:"oidc"`
 }
 
 // HealthFor sets thresholds for the databases whose name fits a pattern.
@@ -50,7 +53,7 @@ type Bounds struct {
 	Critical *float64 `toml:"critical"`
 }
 
-func tableKeys() []string { return []string{"preapproved", "health", "health_for"} }
+func tableKeys() []string { return []string{"preapproved", "health", "health_for", "tokens", "oidc"} }
 
 // parseTables decodes the tables of the file. Its problems name the line where a table begins.
 func parseTables(name, content string, raw map[string]any) (t Tables, problems []error) {
@@ -84,6 +87,11 @@ func parseTables(name, content string, raw map[string]any) (t Tables, problems [
 	for _, p := range t.Preapproved {
 		if err := p.check(); err != nil {
 			problems = append(problems, fmt.Errorf("%s:%d: preapproved %w", name, lineOf(content, "preapproved"), err))
+		}
+	}
+	for key, found := range t.checkServing() {
+		for _, err := range found {
+			problems = append(problems, fmt.Errorf("%s:%d: %s %w", name, lineOf(content, key), key, err))
 		}
 	}
 	return t, problems

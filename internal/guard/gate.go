@@ -66,6 +66,11 @@ type Options struct {
 	Waiting int
 	// AtTerminal says that the program itself was started by a person at their terminal, who is asked there.
 	AtTerminal bool
+	// Remote says that callers are not at this machine, so that their clients' word for a person's approval proves nothing here
+	// unless the policy trusts it.
+	Remote bool
+	// StateKeys seal what clients carry between requests, 32 bytes each: the first seals, any opens. Without any a random one does.
+	StateKeys [][]byte
 	// Demo says that nothing here is real, so that no command is given to a person that would act on real databases.
 	Demo bool
 }
@@ -73,7 +78,7 @@ type Options struct {
 // New makes a gate. Its plans live in memory: after a restart nothing is approved. What cannot be written to the journal
 // does not run.
 func New(o Options) (*Gate, error) {
-	plans, err := newPlans()
+	plans, err := newPlans(o.StateKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -103,10 +108,10 @@ func (g *Gate) unhold() {
 	}
 }
 
-// Offers reports whether the policy of a profile leaves the operation in the list of tools.
-func (g *Gate) Offers(profile string, s op.Spec) bool {
-	policy, _ := g.Policy(profile) // where it cannot be read, the last one counts
-	return policy.refusal(s) == nil
+// Offers reports whether the policy leaves the operation in a caller's list of tools.
+func (g *Gate) Offers(caller op.Caller, s op.Spec) bool {
+	policy, _ := g.Policy(caller.Profile) // where it cannot be read, the last one counts
+	return policy.refusal(caller, s) == nil
 }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
@@ -114,7 +119,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	defer g.recovering(o, &out)
 	policy, err := g.Policy(call.Caller.Profile)
 	if err == nil || o.Spec.Effects == op.Read {
-		err = policy.refusal(o.Spec)
+		err = policy.refusal(call.Caller, o.Spec)
 	} else {
 		err = &op.Error{What: "the settings of this server cannot be read, so nothing that changes anything runs: " + err.Error(), Next: "tell the person to mend that; reading goes on", Unchanged: true}
 	}
@@ -236,7 +241,7 @@ func (g *Gate) approved(ctx context.Context, t task, plan op.Plan, way Way) (out
 	defer cancel()
 	policy, err := g.Policy(t.call.Caller.Profile)
 	if err == nil {
-		err = policy.refusal(t.Operation.Spec)
+		err = policy.refusal(t.call.Caller, t.Operation.Spec)
 	}
 	if err != nil {
 		return g.refused(t, plan, way, err)

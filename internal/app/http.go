@@ -1,0 +1,368 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"aura-mcp/internal/audit"
+	"aura-mcp/internal/config"
+	"aura-mcp/internal/guard"
+	"aura-mcp/internal/httpd"
+	"aura-mcp/internal/op"
+	"aura-mcp/internal/telemetry"
+)
+
+// remote is what a server over HTTP has besides.
+type remote struct {
+	config.Serving
+	process Process
+	demo    bool
+	tables  config.Tables
+	log     *slog.Logger
+	metrics *httpd.Metrics
+	access  httpd.Access
+	tracing *telemetry.Tracing // nil where no collector is named
+	policy  *policySource
+	token   *config.Token // of whoever started the server, where the settings have none
+}
+
+// overHTTP prepares the setup for a server over HTTP, if the settings want one. It judges everything that can be judged
+// before there is a listener.
+func (s *setup) overHTTP(p Process, f fleetFlags) error {
+	r := &remote{Serving: s.config.Serving, process: p, demo: f.demo, tables: s.config.Tables}
+	if r.Transport == config.Stdio {
+		for _, key := range []string{"listen", "public_url", "tls_cert", "tls_key", "behind_proxy", "auth", "metrics_listen"} {
+			if _, given := f.set[key]; given {
+				return usageError{fmt.Errorf("--%s goes with --transport http", strings.ReplaceAll(key, "_", "-"))}
+			}
+		}
+		return nil
+	}
+	var handler slog.Handler = slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: s.config.LogLevel})
+	if r.JSONLog {
+		handler = slog.NewJSONHandler(p.Stderr, &slog.HandlerOptions{Level: s.config.LogLevel})
+	}
+	s.log = slog.New(httpd.Logger(handler))
+	r.log = s.log
+	if err := errors.Join(r.checkListener(), r.checkAccess(s.config)); err != nil {
+		return usageError{err}
+	}
+	if telemetry.Wanted(p.Environ) {
+		tracing, err := telemetry.Start(context.Background(), version())
+		if err != nil {
+			return usageError{err}
+		}
+		r.tracing = tracing
+	}
+	r.metrics = httpd.NewMetrics(func() (left, limit int) { return s.aura.Budget() })
+	s.remote = r
+	return nil
+}
+
+// checkListener: what goes over a network goes encrypted, or the person says that somebody else sees to that.
+func (r *remote) checkListener() error {
+	if (r.TLSCert == "") != (r.TLSKey == "") {
+		return errors.New("tls_cert and tls_key go together: set both")
+	}
+	if r.onLoopback() {
+		return nil
+	}
+	if r.TLSCert == "" && !r.BehindProxy {
+		return fmt.Errorf("%s can be reached from other machines, and tokens would go over the network in the clear: set tls_cert and tls_key, or say with --behind-proxy that a proxy in front does TLS", r.Listen)
+	}
+	if r.PublicURL == nil {
+		return fmt.Errorf("%s can be reached from other machines: set public_url to the address that clients use, since requests for any other host name are refused", r.Listen)
+	}
+	return nil
+}
+
+func (r *remote) onLoopback() bool {
+	host, _, err := net.SplitHostPort(r.Listen)
+	return err == nil && httpd.Loopback(host)
+}
+
+func (r *remote) checkAccess(c config.Config) error {
+	switch {
+	case r.Auth == config.AuthNone && !r.demo:
+		return errors.New("auth = none goes with --demo only, where nothing is real: without authentication anybody could use your databases")
+	case r.Auth == config.AuthOIDC && r.tables.OIDC == nil:
+		return errors.New("auth = oidc needs the table [oidc] in the config file, with issuer, claim and profiles")
+	case r.Auth == config.AuthOIDC && r.PublicURL == nil:
+		return errors.New("auth = oidc needs public_url: it is what tokens must be meant for")
+	case r.Auth == config.AuthBearer && len(r.tables.Tokens) == 0 && !r.onLoopback():
+		return errors.New("there are no tokens, so nobody could come in: make one with `aura-mcp token create NAME`")
+	}
+	if _, given := c.Origins["secret_sink"]; !given && !r.demo && !c.ReadOnly {
+		return errors.New("secret_sink must be set for a server over HTTP: with \"file\" the one-time passwords of new databases stay on this machine, where whoever runs the server finds them; with \"reveal\" they go into the conversation of whoever creates one; a server with read_only needs none")
+	}
+	for _, t := range r.tables.Tokens {
+		if _, err := profileNamed(t.Profile); err != nil {
+			return fmt.Errorf("token %s: %w", t.Name, err)
+		}
+	}
+	if r.Auth == config.AuthOIDC {
+		for value, profile := range r.tables.OIDC.Profiles {
+			if _, err := profileNamed(profile); err != nil {
+				return fmt.Errorf("oidc: profiles: %s: %w", value, err)
+			}
+		}
+	}
+	return nil
+}
+
+// profileNamed is a profile as calls name it. There is one set of credentials, which the settings call default.
+func profileNamed(name string) (string, error) {
+	if name == "" || name == "default" {
+		return "", nil
+	}
+	return "", fmt.Errorf("there is no profile %s; allowed: default", name)
+}
+
+// everything is what a token that is for reading withholds.
+const everything = op.Write | op.Billable | op.Disruptive | op.Destructive
+
+// tokens are the callers that the settings let in by token, at this moment.
+func (r *remote) tokens() []httpd.Token {
+	var out []httpd.Token
+	for _, t := range r.policy.tokens() {
+		profile, err := profileNamed(t.Profile)
+		if err != nil {
+			continue // told when the settings were read
+		}
+		caller := op.Caller{Profile: profile, Principal: t.Name}
+		if t.ReadOnly {
+			caller.Withheld = everything
+		}
+		out = append(out, httpd.Token{Caller: caller, Digest: t.SHA256})
+	}
+	if r.token != nil {
+		out = append(out, httpd.Token{Caller: op.Caller{Principal: op.Local}, Digest: r.token.SHA256})
+	}
+	return out
+}
+
+// newAccess decides who may come in.
+func (r *remote) newAccess(address string) (httpd.Access, error) {
+	switch r.Auth {
+	case config.AuthNone:
+		return httpd.Nobody{}, nil
+	case config.AuthOIDC:
+		o, profiles := r.tables.OIDC, map[string]string{}
+		for value, name := range r.tables.OIDC.Profiles {
+			profile, err := profileNamed(name)
+			if err != nil {
+				return nil, err
+			}
+			profiles[value] = profile
+		}
+		p := httpd.Provider{Issuer: o.Issuer, Audience: o.Audience, Resource: address, Claim: o.Claim, Profiles: profiles}
+		if p.Audience == "" {
+			p.Audience = address
+		}
+		return httpd.NewOIDC(p), nil
+	}
+	return httpd.Tokens(r.tokens), nil
+}
+
+// guards makes the gate one for callers who are elsewhere. The page and the terminal of this machine are not theirs.
+func (r *remote) guards(o *guard.Options) {
+	if r == nil {
+		return
+	}
+	o.Remote, o.StateKeys, o.Waiting = true, r.StateKeys, 0
+	o.Doors, o.PIN = guard.Doors{}, nil
+}
+
+// serves makes the MCP server one for many callers.
+func (r *remote) serves(o *serverOptions, policy *policySource, journal *audit.Journal) {
+	if r == nil {
+		return
+	}
+	r.policy = policy
+	journal.Watch(r.decided)
+	o.Caller = httpd.CallerFrom
+	o.ListAll = r.Auth == config.AuthOIDC
+	if r.tracing != nil {
+		o.More = r.tracing.Options()
+	}
+}
+
+// decided counts what the guard has decided.
+func (r *remote) decided(l audit.Line) {
+	if l.Event == audit.Decided {
+		r.metrics.Operation(l.Operation, l.Runs)
+	}
+}
+
+// counted is the transport to Aura, counted where somebody looks at the figures.
+func (s *setup) counted(next http.RoundTripper) http.RoundTripper {
+	if s.remote == nil {
+		return next
+	}
+	if t := s.remote.tracing; t != nil {
+		next = t.Transport(next)
+	}
+	return s.remote.metrics.Transport(next)
+}
+
+// serveHTTP serves until ctx is cancelled.
+func (s *setup) serveHTTP(ctx context.Context) error {
+	r := s.remote
+	dir, release, err := r.claimState()
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := s.server.ready(); err != nil {
+		return err
+	}
+	l, err := r.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	address := r.address(l)
+	if err := r.ownToken(dir, address); err != nil {
+		return err
+	}
+	access, err := r.newAccess(address)
+	if err != nil {
+		return err
+	}
+	ready := func(context.Context) error { return nil }
+	if o, ok := access.(*httpd.OIDC); ok {
+		ready = o.Ready
+	}
+	h, err := httpd.New(httpd.Options{
+		Transport: httpd.Transport(r.Transport), MCP: s.server.MCPServer, Access: access, Effects: s.server.effects,
+		PublicURL: r.PublicURL, Origins: r.Origins, Ready: ready, Metrics: r.metrics, Log: r.log,
+	})
+	if err != nil {
+		return err
+	}
+	stop, err := r.serveMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	defer r.stopTracing(ctx)
+	r.log.Info("serving MCP", "address", address, "transport", r.Transport, "auth", r.Auth, "demo", r.demo)
+	return h.Serve(ctx, l)
+}
+
+// claimState makes sure that no other server works with the same private state: each would know only half of what was asked
+// and approved.
+func (r *remote) claimState() (dir string, release func(), err error) {
+	name := "http"
+	if r.demo {
+		name = "demo-http"
+	}
+	if dir = r.process.state(name); dir == "" {
+		return "", nil, errors.New("this account has no directory for private state, which a server over HTTP needs: set HOME or XDG_STATE_HOME")
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", nil, fmt.Errorf("private state: %w", err)
+	}
+	lock := flock.New(filepath.Join(dir, "lock"))
+	held, err := lock.TryLock()
+	if err != nil {
+		return "", nil, fmt.Errorf("private state: %w", err)
+	}
+	if !held {
+		return "", nil, fmt.Errorf("another aura-mcp serves over HTTP with the private state in %s: end it, or give this one a directory of its own (XDG_STATE_HOME)", filepath.Dir(dir))
+	}
+	return dir, func() { _ = lock.Unlock() }, nil // the system lets go of it at the latest when the process ends
+}
+
+func (r *remote) stopTracing(ctx context.Context) {
+	if r.tracing == nil {
+		return
+	}
+	if err := r.tracing.Stop(ctx); err != nil {
+		r.log.Warn("the last traces could not be sent", "error", err)
+	}
+}
+
+func (r *remote) listen(ctx context.Context) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	if r.TLSCert == "" {
+		return l, nil
+	}
+	c, err := httpd.TLS(r.TLSCert, r.TLSKey, r.log)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return tls.NewListener(l, c), nil
+}
+
+// address is where clients find MCP.
+func (r *remote) address(l net.Listener) string {
+	base := url.URL{Scheme: "http", Host: l.Addr().String()}
+	if r.TLSCert != "" {
+		base.Scheme = "https"
+	}
+	if r.PublicURL != nil {
+		base = *r.PublicURL
+	}
+	path := httpd.MCPPath
+	if r.Transport == config.SSE {
+		path = httpd.SSEPath
+	}
+	return base.JoinPath(path).String()
+}
+
+// ownToken makes a token for whoever started the server, where nobody has made any. It goes into a file that only they can
+// read, and nowhere else.
+func (r *remote) ownToken(dir, address string) error {
+	if r.Auth != config.AuthBearer || len(r.tables.Tokens) > 0 {
+		return nil
+	}
+	token, digest := httpd.NewToken()
+	file := filepath.Join(dir, "token")
+	if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("token: %w", err)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	_, wrote := f.WriteString(token + "\n")
+	if err := errors.Join(wrote, f.Close()); err != nil {
+		return fmt.Errorf("token: %w", err)
+	}
+	r.token = &config.Token{SHA256: digest}
+	fmt.Fprintf(r.process.Stderr, "aura-mcp serves %s. Clients need the token in %s\n", address, file)
+	return nil
+}
+
+// serveMetrics shows the metrics on an address of their own, if the settings name one.
+func (r *remote) serveMetrics(ctx context.Context) (stop func(), err error) {
+	if r.MetricsListen == "" {
+		return func() {}, nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.MetricsListen)
+	if err != nil {
+		return nil, fmt.Errorf("metrics_listen: %w", err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", r.metrics.Handler())
+	h := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 20 * time.Second, IdleTimeout: time.Minute}
+	done := make(chan struct{})
+	go func() { defer close(done); _ = h.Serve(l) }() // its error is that it was closed, or that the socket broke
+	return func() { _ = h.Close(); <-done }, nil
+}
