@@ -59,12 +59,9 @@ func (s *setup) overHTTP(p Process, f fleetFlags) error {
 	if err := errors.Join(r.checkListener(), r.checkAccess(s.config)); err != nil {
 		return usageError{err}
 	}
-	if telemetry.Wanted(p.Environ) {
-		tracing, err := telemetry.Start(context.Background(), version())
-		if err != nil {
-			return usageError{err}
-		}
-		r.tracing = tracing
+	var err error
+	if r.tracing, err = telemetry.Start(p.Environ, version(), s.log); err != nil {
+		return usageError{err}
 	}
 	r.metrics = httpd.NewMetrics(func() (left, limit int) { return s.aura.Budget() })
 	s.remote = r
@@ -220,6 +217,9 @@ func (s *setup) counted(next http.RoundTripper) http.RoundTripper {
 // serveHTTP serves until ctx is cancelled.
 func (s *setup) serveHTTP(ctx context.Context) error {
 	r := s.remote
+	if r.tracing != nil {
+		defer r.tracing.Stop()
+	}
 	dir, release, err := r.claimState()
 	if err != nil {
 		return err
@@ -257,7 +257,6 @@ func (s *setup) serveHTTP(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	defer r.stopTracing(ctx)
 	r.log.Info("serving MCP", "address", address, "transport", r.Transport, "auth", r.Auth, "demo", r.demo)
 	return h.Serve(ctx, l)
 }
@@ -284,15 +283,6 @@ func (r *remote) claimState() (dir string, release func(), err error) {
 		return "", nil, fmt.Errorf("another aura-mcp serves over HTTP with the private state in %s: end it, or give this one a directory of its own (XDG_STATE_HOME)", filepath.Dir(dir))
 	}
 	return dir, func() { _ = lock.Unlock() }, nil // the system lets go of it at the latest when the process ends
-}
-
-func (r *remote) stopTracing(ctx context.Context) {
-	if r.tracing == nil {
-		return
-	}
-	if err := r.tracing.Stop(ctx); err != nil {
-		r.log.Warn("the last traces could not be sent", "error", err)
-	}
 }
 
 func (r *remote) listen(ctx context.Context) (net.Listener, error) {

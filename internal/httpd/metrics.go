@@ -10,7 +10,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 )
 
 // Metrics is what the server counts. Principals are no label: there may be any number of them, and the audit knows who did what.
@@ -51,9 +51,23 @@ func NewMetrics(budget func() (left, limit int)) *Metrics {
 	return m
 }
 
-// Handler shows them in Prometheus's format.
+// Handler shows them in Prometheus's format. The library's own handler brings compressors along that cost every process memory.
 func (m *Metrics) Handler() http.Handler {
-	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, MaxRequestsInFlight: 4})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		families, err := m.registry.Gather()
+		if err != nil {
+			plain(w, http.StatusInternalServerError, "the metrics cannot be gathered")
+			return
+		}
+		format := expfmt.Negotiate(r.Header)
+		w.Header().Set("Content-Type", string(format))
+		encoder := expfmt.NewEncoder(w, format)
+		for _, f := range families {
+			if encoder.Encode(f) != nil {
+				return // the scraper has gone
+			}
+		}
+	})
 }
 
 func (m *Metrics) sessions(n int) { m.open.Set(float64(n)) }
