@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/mark3labs/mcp-go/server"
 
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/config"
@@ -191,8 +192,9 @@ func (r *remote) serves(o *serverOptions, policy *policySource, journal *audit.J
 	journal.Watch(r.decided)
 	o.Caller = httpd.CallerFrom
 	o.ListAll = r.Auth == config.AuthOIDC
+	o.More = []server.ServerOption{server.WithLogging(), server.WithCompletions(), server.WithResourceCapabilities(true, true), server.WithPromptCapabilities(false)}
 	if r.tracing != nil {
-		o.More = r.tracing.Options()
+		o.More = append(o.More, r.tracing.Options()...)
 	}
 }
 
