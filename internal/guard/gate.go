@@ -292,7 +292,7 @@ func (g *Gate) audited(ctx context.Context, t task, plan op.Plan, way Way) (out 
 	if err := g.Journal.Write(end); err != nil {
 		g.Log.Error("the outcome of an operation could not be written to the audit", "operation", line.Operation, "id", line.ID, "outcome", end.Outcome, "error", err)
 	}
-	g.Log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
+	g.Log.InfoContext(ctx, "operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
 	return out
 }
 

@@ -66,6 +66,7 @@ func (s *Server) read(next http.Handler) http.Handler {
 			return
 		}
 		if err != nil {
+			h.Set("Connection", "close")
 			refuse(w, http.StatusRequestTimeout, "the message did not arrive whole, or not in time")
 			return
 		}
@@ -74,15 +75,22 @@ func (s *Server) read(next http.Handler) http.Handler {
 	})
 }
 
+// inTime gives the body its time, whoever reads it: where nobody does, the server itself waits for the rest.
+func inTime(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTime)) // not there without a socket, where nobody is slow
+	}
+}
+
 // bounded reads the body within its limits of size and time. The time limit ends with the body: the answer may be a stream.
 func bounded(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > MaxBody {
 		return nil, &http.MaxBytesError{Limit: MaxBody}
 	}
-	c := http.NewResponseController(w)
-	_ = c.SetReadDeadline(time.Now().Add(bodyTime)) // not there in a test without a socket, where nobody is slow
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
-	_ = c.SetReadDeadline(time.Time{})
+	if err == nil && r.ContentLength != 0 {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	return body, err
 }
 

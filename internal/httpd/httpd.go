@@ -47,7 +47,7 @@ const (
 	// headerTime and bodyTime are how long a client may take to send a request, idleTime how long a connection may do nothing,
 	// writeTime how long it may take to accept one piece of an answer. An answer as a whole has no limit: some are streams.
 	headerTime = 10 * time.Second
-	bodyTime   = 20 * time.Second
+	bodyTime   = 10 * time.Second
 	idleTime   = 2 * time.Minute
 	writeTime  = 20 * time.Second
 	maxHeader  = 32 << 10
@@ -81,12 +81,15 @@ type Server struct {
 	sessions *sessions
 	limits   *limits
 	ending   atomic.Bool
-	close    func(context.Context) error // ends all streams
+	calls    context.Context //nolint:containedctx // ends when the server cannot wait for calls any longer
+	hangUp   context.CancelFunc
+	close    func(context.Context) // ends all streams
 }
 
 // New makes a server that does not listen yet.
 func New(o Options) (*Server, error) {
 	s := &Server{Options: o, limits: newLimits()}
+	s.calls, s.hangUp = context.WithCancel(context.Background())
 	s.sessions = newSessions(o.Metrics.sessions)
 	o.MCP.Use(s.called)
 	var mcp http.Handler
@@ -125,7 +128,7 @@ func (s *Server) streamable() http.Handler {
 		server.WithStreamableHTTPLogger(quieter(s.Log)),
 	)
 	s.sessions.endsBy(h)
-	s.close = func(ctx context.Context) error { h.CloseSessions(ctx); return nil }
+	s.close = h.CloseSessions
 	return s.sessions.bound(h)
 }
 
@@ -139,23 +142,21 @@ func (s *Server) sse() http.Handler {
 		// Without origins of its own it would let every page of the web read its streams.
 		server.WithSSECORS(server.WithCORSAllowedOrigins(append([]string{"https://none.invalid"}, s.Origins...)...)),
 	)
-	s.close = func(context.Context) error { h.CloseSessions(); return nil }
+	s.close = func(context.Context) { h.CloseSessions() }
 	return s.sessions.boundSSE(h)
 }
 
 // Serve answers requests until ctx is cancelled, and then lets running calls come to an end. What they have started at Aura
 // is not waited for here.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	calls, hangUp := context.WithCancel(context.WithoutCancel(ctx))
-	defer hangUp()
+	defer s.hangUp()
 	h := &http.Server{
 		Handler: s, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
-		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
-		BaseContext: func(net.Listener) context.Context { return calls },
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(l) }()
-	go s.sessions.sweep(calls)
+	go s.sessions.sweep(s.calls)
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve over HTTP: %w", err)
@@ -163,39 +164,31 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	s.ending.Store(true)
 	s.Log.Info("ending: no new calls, running ones are finished")
-	return s.shutdown(calls, h, hangUp)
+	return s.shutdown(context.WithoutCancel(ctx), h)
 }
 
-func (s *Server) shutdown(ctx context.Context, h *http.Server, hangUp func()) error {
-	drained, cancel := context.WithTimeout(ctx, drainTime)
+// shutdown lets calls come to an end. Those that do not are told that nobody waits any more, and have a moment to say so.
+func (s *Server) shutdown(ctx context.Context, h *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTime+closeTime)
 	defer cancel()
+	impatient := time.AfterFunc(drainTime, s.hangUp)
+	defer impatient.Stop()
 	streams := time.NewTicker(50 * time.Millisecond)
 	defer streams.Stop()
 	done := make(chan error, 1)
-	go func() { done <- h.Shutdown(drained) }()
+	go func() { done <- h.Shutdown(ctx) }()
 	for {
-		_ = s.close(ctx) // also what began while we ended others
+		s.close(ctx) // also what began while others were ended
 		select {
 		case err := <-done:
 			if errors.Is(err, context.DeadlineExceeded) {
-				return s.cutOff(ctx, h, hangUp)
+				s.Log.Warn("ending while connections are still open")
+				return h.Close()
 			}
 			return err
 		case <-streams.C:
 		}
 	}
-}
-
-// cutOff tells calls that still run that nobody waits any more, and gives them a moment to say so.
-func (s *Server) cutOff(ctx context.Context, h *http.Server, hangUp func()) error {
-	hangUp()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
-	defer cancel()
-	if err := h.Shutdown(last); err != nil {
-		s.Log.Warn("ending while connections are still open", "error", err)
-		return h.Close()
-	}
-	return nil
 }
 
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {

@@ -118,6 +118,10 @@ func (s *Server) called(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 			}
 			defer leave()
 		}
+		// The request's own context stays: without it the library would not send what the call still says.
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(s.calls, cancel)()
 		began := time.Now()
 		result, err := next(ctx, request)
 		outcome := "ok"

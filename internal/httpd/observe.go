@@ -38,6 +38,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		r = r.WithContext(context.WithValue(r.Context(), noteKey{}, n))
 		w.Header().Set("X-Request-Id", n.id)
 		a := &answer{ResponseWriter: w, control: http.NewResponseController(w)}
+		inTime(w, r)
 		began := time.Now()
 		defer func() {
 			if p := recover(); p != nil {
