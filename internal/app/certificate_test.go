@@ -1,11 +1,15 @@
 package app
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"math/big"
 	"net"
@@ -46,4 +50,16 @@ func writeCertificate(t *testing.T, cert, key, name string) *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
 	return pool
+}
+
+// signedBy is a JWT with a signature by a key of somebody's own, under the name of another key.
+func signedBy(t *testing.T, key *rsa.PrivateKey, kid any, claims map[string]any) string {
+	t.Helper()
+	head := jwtSegment(t, map[string]any{"alg": "RS256", "typ": "at+jwt", "kid": kid}) + "." + jwtSegment(t, claims)
+	sum := sha256.Sum256([]byte(head))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return head + "." + base64.RawURLEncoding.EncodeToString(signature)
 }

@@ -259,7 +259,7 @@ func (s *setup) serveHTTP(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	r.log.Info("serving MCP", "address", address, "transport", r.Transport, "auth", r.Auth, "demo", r.demo)
+	r.log.Info("serving MCP", "address", address, "listen", l.Addr().String(), "transport", r.Transport, "auth", r.Auth, "demo", r.demo)
 	return h.Serve(ctx, l)
 }
 

@@ -63,9 +63,13 @@ func serve(t *testing.T, settings string, environ []string, args ...string) *ser
 			t.Logf("standard error:\n%s", s.log)
 		}
 	})
-	s.wait(`"serving MCP" address=(\S+)`, func(found []string) { s.address = found[1] })
-	s.base, _, _ = strings.Cut(s.address, "/mcp")
-	s.base = strings.TrimSuffix(s.base, "/sse")
+	s.wait(`"serving MCP" address=\S+(/\S+) listen=(\S+)`, func(found []string) {
+		s.base = "http://" + found[2]
+		if strings.Contains(strings.Join(args, " "), "--tls-cert") {
+			s.base = "https://" + found[2]
+		}
+		s.address = s.base + found[1]
+	})
 	return s
 }
 

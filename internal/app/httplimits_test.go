@@ -191,7 +191,7 @@ func TestWhatIsCounted(t *testing.T) {
 		`aura_mcp_operations_total{decision="run",operation="create_snapshot"}`:    "1",
 		`aura_mcp_operations_total{decision="refused",operation="pause_instance"}`: "1",
 		`aura_mcp_aura_requests_total{code="202",method="POST"}`:                   "1",
-		`aura_mcp_aura_budget`:                                                     "120",
+		`aura_mcp_aura_budget`: "120",
 	} {
 		if got := s.metric(token, name); got != want {
 			t.Errorf("%s is %q, want %s", name, got, want)
