@@ -27,7 +27,7 @@ GENERATED_TESTS := Golden|Generated|Snapshot
 # The parts of make check, cheapest first. .ci/run reads this list.
 CHECKS := fmt-check tidy-check vet lint docs-check test-race
 
-.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector conformance oidc build clean
+.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector conformance oidc browser build clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -99,6 +99,9 @@ conformance: build ## The official MCP conformance suite over HTTP, in both revi
 
 oidc: ## The tests with a real identity provider (needs npm, as above)
 	OIDC_PROVIDER_VERSION=$(OIDC_PROVIDER_VERSION) bash .ci/oidc.sh
+browser: ## The tests that click on pages in Chromium (installs it on Debian and Ubuntu)
+	bash .ci/chromium.sh
+	BROWSER_TESTS=required go test -count=1 -run '^TestBrowser' ./internal/app
 
 build: ## bin/aura-mcp
 	CGO_ENABLED=0 go build -trimpath -o bin/aura-mcp$(EXE) .

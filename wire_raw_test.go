@@ -220,6 +220,36 @@ func TestUnknownNamesAreProtocolErrorsWithTheirID(t *testing.T) {
 	}
 }
 
+func TestPromptsThatCannotBeGivenAreProtocolErrors(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		params map[string]any
+		want   string
+	}{
+		{map[string]any{"name": "restore_dril"}, `There is no prompt "restore_dril" (did you mean restore_drill?)`},
+		{map[string]any{"name": "restore_drill"}, "Prompt restore_drill: argument `instance` is missing"},
+		{map[string]any{"name": "restore_drill", "arguments": map[string]any{"instnace": "prod-orders"}}, "unknown argument \"instnace\" (did you mean `instance`?)"},
+		{map[string]any{"name": "restore_drill", "arguments": map[string]any{"instance": 7}}, `argument "instance" must be text`},
+	}
+	for _, era := range bothEras {
+		t.Run(era.name, func(t *testing.T) {
+			t.Parallel()
+			p := talk(t, era.modern, false)
+			for n, tt := range tests {
+				p.request(10+n, "prompts/get", tt.params)
+				if m := p.answer(strconv.Itoa(10 + n)); m.Error == nil || m.Error.Code != -32602 || !strings.Contains(m.Error.Message, tt.want) {
+					t.Errorf("%v: got %s, want error -32602 with %q", tt.params, m.raw, tt.want)
+				}
+			}
+			p.request(20, "prompts/get", map[string]any{"name": "restore_drill", "arguments": map[string]any{"instance": "prod-orders"}})
+			if m := p.answer("20"); m.Error != nil || !strings.Contains(string(m.Result), "DEMO") {
+				t.Errorf("got %s, want the prompt, marked as the demo's", m.raw)
+			}
+			p.finish()
+		})
+	}
+}
+
 func TestRequestsBeforeTheEndOfTheInputAreAnswered(t *testing.T) {
 	t.Parallel()
 	for _, era := range bothEras {

@@ -11,8 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"aura-mcp/prompts"
 	"aura-mcp/tools"
 )
 
@@ -198,6 +200,39 @@ func matches(t *testing.T, tool *mcp.Tool, out any) {
 	}
 	if err := resolved.Validate(decode[map[string]any](t, encoded)); err != nil {
 		t.Errorf("%s: the result does not fit the output schema: %v", tool.Name, err)
+	}
+}
+
+func TestOfficialClientGetsEveryPrompt(t *testing.T) {
+	t.Parallel()
+	for _, era := range eras {
+		t.Run(era.name, func(t *testing.T) {
+			t.Parallel()
+			session := connect(t, era.pin, nil)
+			list, err := session.ListPrompts(t.Context(), nil)
+			if err != nil || len(list.Prompts) != len(prompts.All()) {
+				t.Fatalf("%v %+v", err, list)
+			}
+			for _, p := range list.Prompts {
+				arguments := map[string]string{}
+				for _, a := range p.Arguments {
+					arguments[a.Name] = "prod-orders"
+				}
+				got, err := session.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: p.Name, Arguments: arguments})
+				if err != nil || len(got.Messages) != 1 {
+					t.Fatalf("%s: %v %+v", p.Name, err, got)
+				}
+				if text, ok := got.Messages[0].Content.(*mcp.TextContent); !ok || !strings.Contains(text.Text, `"prod-orders"`) {
+					t.Errorf("%s: %+v", p.Name, got.Messages[0])
+				}
+				arguments["prod"] = "orders"
+				_, err = session.GetPrompt(t.Context(), &mcp.GetPromptParams{Name: p.Name, Arguments: arguments})
+				wrong, ok := errors.AsType[*jsonrpc.Error](err)
+				if !ok || wrong.Code != jsonrpc.CodeInvalidParams || !strings.Contains(wrong.Message, `unknown argument "prod"`) {
+					t.Errorf("%s with an argument too many: %v", p.Name, err)
+				}
+			}
+		})
 	}
 }
 

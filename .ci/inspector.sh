@@ -28,6 +28,18 @@ calls=(
 	'check_fleet_health      {}                                                                        0'
 	'get_instance_metrics    {"instance":"prod-orders","name":"page_cache"}                            0'
 )
+# Prompt and its arguments, as the command line takes them. Each is asked for in both eras, and refused with an argument that it
+# does not have and without those that it needs.
+prompts=(
+	'fleet_review        tenant=Production'
+	'diagnose_instance   instance=staging-orders symptom=slow'
+	'provision_database  name=test tenant=Development memory=8GB'
+	'clone_for_testing   instance=prod-orders name=orders-test'
+	'before_maintenance  instances=prod-orders,staging-*'
+	'restore_drill       instance=prod-orders'
+	'save_costs'
+	'decommission        instance=dev-supplier-import'
+)
 eras=(legacy modern) # both ways of MCP to start a conversation
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -80,6 +92,24 @@ for call in "${calls[@]}"; do
 	read -r tool args want <<<"$call"
 	total=$((total + 1))
 	inspect "$want" --method tools/call --tool-name "$tool" --tool-args-json "$args"
+done
+
+printf '%s\n' "${prompts[@]%% *}" | sort >"$scratch/rows"
+inspect 0 --method prompts/list
+node -e 'for (const p of JSON.parse(require("fs").readFileSync(0)).result.prompts) console.log(p.name)' <"$scratch/out" | sort >"$scratch/prompts"
+diff "$scratch/rows" "$scratch/prompts" >"$scratch/err" || fail "rows against prompts" "they differ"
+given='const m = JSON.parse(require("fs").readFileSync(0)).result.messages; process.exit(m.length === 1 && m[0].content.text.includes("## Report") ? 0 : 1)'
+for row in "${prompts[@]}"; do
+	read -r prompt args <<<"$row"
+	read -ra args <<<"${args:+--prompt-args $args}"
+	for era in "${eras[@]}"; do
+		total=$((total + 2))
+		inspect 0 --method prompts/get --prompt-name "$prompt" --protocol-era "$era" ${args[@]+"${args[@]}"}
+		node -e "$given" <"$scratch/out" 2>/dev/null || fail "$prompt, $era" "no text"
+		inspect 1 --method prompts/get --prompt-name "$prompt" --protocol-era "$era" --prompt-args nonsense=1
+		cat "$scratch/out" "$scratch/err" | grep -q 'unknown argument' || fail "$prompt, $era" "the error does not name the argument"
+		[[ $prompt == fleet_review || $prompt == save_costs ]] || cat "$scratch/out" "$scratch/err" | grep -q 'is missing' || fail "$prompt, $era" "what is missing is not said"
+	done
 done
 
 echo "inspector: $total asked, $failed problems"

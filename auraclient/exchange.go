@@ -63,6 +63,7 @@ func (c *connection) exchange(ctx context.Context, r *request) (*answer, error) 
 		return nil, failed
 	}
 	defer resp.Body.Close()
+	traced(ctx, r, resp.Header)
 	a := &answer{method: r.method, path: r.url.EscapedPath(), status: resp.StatusCode, header: resp.Header}
 	a.body, err = readBody(resp.Body, c.maxBody)
 	c.logSend(ctx, req, resp, began, err)

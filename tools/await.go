@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"aura-mcp/auraclient"
@@ -95,6 +96,22 @@ func outlast[T any](ctx context.Context, call op.Call, limit time.Duration, what
 		return &seen, nil
 	}
 	return last, nil
+}
+
+// progress counts what is done of several things, be it side by side.
+type progress struct {
+	mu   sync.Mutex
+	done int
+}
+
+// step tells that one more of total is done. A call that hears no progress is fine.
+func (p *progress) step(call op.Call, total int, what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done++
+	if call.Progress != nil {
+		call.Progress(float64(p.done), float64(total), fmt.Sprintf("%d of %d %s", p.done, total, what))
+	}
 }
 
 // glance looks once. A status from before a change that was accepted just now does not count as its outcome.

@@ -104,7 +104,11 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		}
 		plan.Source = &from
 	}
-	plan.Facts = createFacts(request, filled, alike, source, tenant.ID)
+	plan.Facts = createFacts(request, filled, alike)
+	if source != nil {
+		plan.Facts = append([]op.Fact{{Label: "what is in it", Value: asOf(source.instance, snapshot)}}, plan.Facts...)
+		handOver(&plan, *source, TenantRef{ID: tenant.ID, Name: tenant.Name})
+	}
 	return plan, nil
 }
 
@@ -122,7 +126,7 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string, source *target, tenantID string) []op.Fact {
+func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string) []op.Fact {
 	var facts []op.Fact
 	if len(filled) > 0 {
 		facts = append(facts, op.Fact{Label: "filled in", Value: strings.Join(filled, ", ") + " (the only value there is, or the usual one)"})
@@ -133,9 +137,6 @@ func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string, sou
 		cost = "nothing: free databases are not billed; an account has one"
 	}
 	facts = append(facts, op.Fact{Label: "what it costs", Value: cost})
-	if source != nil && source.tenant.ID != tenantID {
-		facts = append(facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("the data leaves the tenant %s: people with access to the new one's tenant can read it then", text.Quote(source.tenant.shown()))})
-	}
 	return append(facts, op.Fact{Label: "can be undone", Value: "yes, by deleting it"})
 }
 
@@ -200,7 +201,7 @@ func (f *Fleet) create(ctx context.Context, call op.Call, in createInstanceIn, p
 		return InstanceCreated{}, err
 	}
 	planned := plan.Prepared.(creation)
-	created, kept, err := f.createAlone(ctx, aura, planned)
+	created, kept, err := f.createAlone(ctx, call, aura, planned)
 	if err != nil {
 		return InstanceCreated{}, err
 	}
@@ -237,7 +238,7 @@ func (c *InstanceCreated) tellPassword(created *auraclient.CreatedInstance, kept
 }
 
 // createAlone sends the create while no other process of this account does, after a last look at the names.
-func (f *Fleet) createAlone(ctx context.Context, aura *auraclient.Client, planned creation) (*auraclient.CreatedInstance, vault.Kept, error) {
+func (f *Fleet) createAlone(ctx context.Context, call op.Call, aura *auraclient.Client, planned creation) (*auraclient.CreatedInstance, vault.Kept, error) {
 	release, err := f.alone(ctx)
 	if err != nil {
 		return nil, vault.Kept{}, &op.Error{What: "another aura-mcp is creating a database right now: " + err.Error(), Next: "call again in a minute", Unchanged: true, Err: err}
@@ -258,7 +259,7 @@ func (f *Fleet) createAlone(ctx context.Context, aura *auraclient.Client, planne
 	created, err := aura.Instances.Create(ctx, planned.request)
 	if auraclient.OutcomeUnknown(err) {
 		slot.Discard()
-		created, err = f.findLost(ctx, aura, planned, sent)
+		created, err = f.findLost(ctx, call, aura, planned, sent)
 		return created, vault.Kept{}, err
 	}
 	if err != nil {
@@ -281,9 +282,9 @@ const (
 )
 
 // findLost looks whether a create whose answer got lost was carried out.
-func (f *Fleet) findLost(ctx context.Context, aura *auraclient.Client, planned creation, sent time.Time) (*auraclient.CreatedInstance, error) {
+func (f *Fleet) findLost(ctx context.Context, call op.Call, aura *auraclient.Client, planned creation, sent time.Time) (*auraclient.CreatedInstance, error) {
 	r := planned.request
-	i, found := search(ctx,
+	i, found := search(ctx, call,
 		func() ([]auraclient.InstanceSummary, error) { return aura.Instances.List(ctx, r.TenantID) },
 		func(i auraclient.InstanceSummary) bool {
 			return i.Name == r.Name && !slices.Contains(planned.alike, i.ID) && (i.CreatedAt.IsZero() || i.CreatedAt.After(sent.Add(-2*time.Minute)))
@@ -299,9 +300,11 @@ func (f *Fleet) findLost(ctx context.Context, aura *auraclient.Client, planned c
 }
 
 // search looks for a while for something that may have been created.
-func search[T any](ctx context.Context, list func() ([]T, error), is func(T) bool) (found T, ok bool) {
+func search[T any](ctx context.Context, call op.Call, list func() ([]T, error), is func(T) bool) (found T, ok bool) {
+	var looks progress
 	for range lostLooks {
 		all, err := list()
+		looks.step(call, lostLooks, "looks for what was sent, since Aura's answer got lost")
 		if n := slices.IndexFunc(all, is); err == nil && n >= 0 {
 			return all[n], true
 		}

@@ -12,6 +12,7 @@ import (
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/text"
 )
 
 // readAtOnce is how many details are read side by side. Aura's list has no status, so each instance costs a request.
@@ -36,13 +37,16 @@ func (f *Fleet) readAll(ctx context.Context, aura *auraclient.Client, call op.Ca
 	defer cancel()
 	var group errgroup.Group
 	group.SetLimit(readAtOnce)
+	var done progress
 	for n, summary := range all {
 		read[n].summary = summary
 		if s, ok := f.recall(summary.ID); ok {
 			read[n].seen = s
+			done.step(call, len(all), "databases looked at")
 			continue
 		}
 		group.Go(func() error {
+			defer done.step(call, len(all), "databases looked at")
 			i, err := bulk.Instances.Get(patience, summary.ID)
 			if read[n].err = err; err == nil {
 				read[n].seen = f.remember(*i)
@@ -75,7 +79,7 @@ func like(pattern, name string) bool {
 	if !strings.Contains(pattern, "*") {
 		return strings.Contains(name, pattern)
 	}
-	return glob(pattern, name)
+	return text.Match(pattern, name)
 }
 
 // matches reports whether the details fit the filters. What could not be read is kept, so that it is not taken for absent.

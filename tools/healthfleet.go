@@ -8,7 +8,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -223,19 +222,6 @@ func explainedWhat(err error) string {
 		return told.What
 	}
 	return err.Error()
-}
-
-// progress counts what several goroutines have done.
-type progress struct {
-	mu   sync.Mutex
-	done int
-}
-
-func (p *progress) step(call op.Call, total int, what string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done++
-	call.Progress(float64(p.done), float64(total), fmt.Sprintf("%d of %d %s", p.done, total, what))
 }
 
 // FleetHealth says how the databases are, worst first.

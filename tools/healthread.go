@@ -61,13 +61,36 @@ func (v *vitals) keep(address string, s *auraclient.Scrape) *auraclient.Scrape {
 			delete(v.readings, a)
 		}
 	}
+	return before(s, v.readings[address])
+}
+
+// before is the one of older readings that makes rates with s, or nil.
+func before(s *auraclient.Scrape, kept []*auraclient.Scrape) *auraclient.Scrape {
 	var earlier *auraclient.Scrape
-	for _, r := range v.readings[address] {
+	for _, r := range kept {
 		if apart := s.ReadAt.Sub(r.ReadAt); apart >= goodWindow || (apart >= health.MinWindow && earlier == nil) {
 			earlier = r
 		}
 	}
 	return earlier
+}
+
+// lately are the newest readings that have to do with an instance, its own and its tenant's, each with the earlier one that
+// makes rates with it. The newest comes first; none is older than age.
+func (v *vitals) lately(i *auraclient.Instance, age time.Duration) []readings {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var out []readings
+	for _, address := range []string{i.MetricsURL, v.addresses[i.TenantID].url} {
+		kept := v.readings[address]
+		if len(kept) == 0 || time.Since(kept[len(kept)-1].ReadAt) > age {
+			continue
+		}
+		newest := kept[len(kept)-1]
+		out = append(out, readings{address: address, now: newest, earlier: before(newest, kept)})
+	}
+	slices.SortStableFunc(out, func(a, b readings) int { return b.now.ReadAt.Compare(a.now.ReadAt) })
+	return out
 }
 
 // growth of storage shows over hours, of which a day is kept.

@@ -276,7 +276,7 @@ func (f *Fleet) createKey(ctx context.Context, call op.Call, in createKeyIn, pla
 	planned := plan.Prepared.(keyCreation)
 	k, err := aura.CustomerManagedKeys.Create(ctx, planned.request)
 	if auraclient.OutcomeUnknown(err) {
-		k, err = findLostKey(ctx, aura, planned)
+		k, err = findLostKey(ctx, call, aura, planned)
 	}
 	if err != nil {
 		return KeyChange{}, fmt.Errorf("create the customer managed key %s: %w", text.Quote(planned.request.Name), err)
@@ -308,9 +308,9 @@ func newKeyChange(k *auraclient.CustomerManagedKey) KeyChange {
 }
 
 // findLostKey looks whether a key whose creation's answer got lost is there. How it stands is left to a later look.
-func findLostKey(ctx context.Context, aura *auraclient.Client, planned keyCreation) (*auraclient.CustomerManagedKey, error) {
+func findLostKey(ctx context.Context, call op.Call, aura *auraclient.Client, planned keyCreation) (*auraclient.CustomerManagedKey, error) {
 	r := planned.request
-	k, found := search(ctx,
+	k, found := search(ctx, call,
 		func() ([]auraclient.CustomerManagedKeySummary, error) {
 			return aura.CustomerManagedKeys.List(ctx, r.TenantID)
 		},

@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"aura-mcp/internal/audit"
@@ -24,6 +25,7 @@ type OperationRow struct {
 	Decision  string  `json:"decision" jsonschema:"approved, no approval needed, or why it was refused"`
 	Outcome   string  `json:"outcome" jsonschema:"refused, running, done, accepted, failed, or unknown: it was started and its end is not known"`
 	Error     string  `json:"error,omitempty"`
+	Requests  string  `json:"aura_request_ids,omitempty"`
 	Seconds   float64 `json:"seconds,omitempty"`
 }
 
@@ -79,7 +81,7 @@ func newOperationRow(e audit.Entry) OperationRow {
 		row.Targets += text.Quote(t.Name) + " (" + t.ID + ")"
 	}
 	if e.End != nil {
-		row.Error, row.Seconds = e.End.Error, e.End.Seconds
+		row.Error, row.Seconds, row.Requests = e.End.Error, e.End.Seconds, strings.Join(e.End.RequestIDs, ", ")
 	}
 	return row
 }

@@ -79,6 +79,9 @@ func (p power) plan(ctx context.Context, in powerIn) (op.Plan, error) {
 		return op.Plan{}, err
 	}
 	plan := op.Plan{Bulk: bulk, Facts: p.facts}
+	if p.effects.Has(op.Disruptive) {
+		plan.Facts = append([]op.Fact{p.fleet.inUse(aura, instancesOf(targets)...)}, p.facts...)
+	}
 	for _, t := range targets {
 		done, err := p.check(t.instance)
 		switch {
@@ -156,7 +159,7 @@ func (p power) start(ctx context.Context, aura *auraclient.Client, target op.Res
 }
 
 func (p power) runAll(ctx context.Context, call op.Call, aura *auraclient.Client, plan op.Plan, limit time.Duration) InstanceChange {
-	rows := p.fleet.each(ctx, aura, plan, func(t op.Resource) (ChangeRow, error) {
+	rows := p.fleet.each(ctx, call, aura, plan, func(t op.Resource) (ChangeRow, error) {
 		status, err := p.start(ctx, aura, t)
 		return ChangeRow{Outcome: outcomeAccepted, Status: status}, err
 	})
@@ -177,6 +180,8 @@ func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Cl
 	quiet := call
 	quiet.Progress = func(float64, float64, string) {} // many waits at once would contradict each other
 	var group sync.WaitGroup
+	var done progress
+	waiting := accepted(rows)
 	for n := range rows {
 		if rows[n].Outcome != outcomeAccepted {
 			continue
@@ -188,6 +193,7 @@ func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Cl
 			}
 			if reached {
 				rows[n].Outcome = outcomeDone
+				done.step(call, waiting, "databases are "+want)
 			}
 		})
 	}

@@ -3,7 +3,6 @@ package tools
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/op"
@@ -34,7 +33,8 @@ func (f *Fleet) planDelete(ctx context.Context, in deleteInstanceIn) (op.Plan, e
 	plan.Effects = op.Destructive
 	plan.Facts = []op.Fact{
 		{Label: "what is lost", Value: "the database with everything in it, and all its snapshots"},
-		{Label: "newest snapshot", Value: f.newestSnapshot(ctx, aura, t.instance) + "; it goes with the database"},
+		f.newestSnapshot(aura, t.instance, "; it goes with the database"),
+		f.inUse(aura, t.instance),
 		{Label: "can be undone", Value: "no"},
 	}
 	return plan, nil
@@ -82,28 +82,27 @@ func (f *Fleet) planOverwrite(ctx context.Context, in overwriteInstanceIn) (op.P
 	}
 	source := s.resource()
 	request := auraclient.OverwriteRequest{SourceInstanceID: s.instance.ID, SourceSnapshotID: in.SourceSnapshotID}
-	from := fmt.Sprintf("the data of %s as it is now; Aura takes a fresh snapshot of it first", text.Quote(source.Name))
+	comes := asOf(s.instance, nil) + "; Aura takes a fresh snapshot of it first"
 	if in.SourceSnapshotID != "" {
 		snapshot, err := f.sourceSnapshot(ctx, aura, s.instance, in.SourceSnapshotID)
 		if err != nil {
 			return op.Plan{}, err
 		}
-		source.Detail = "snapshot " + snapshot.SnapshotID
-		from = fmt.Sprintf("the data of %s as of %s", text.Quote(source.Name), moment(snapshot.Timestamp))
+		source.Detail, comes = "snapshot "+snapshot.SnapshotID, asOf(s.instance, snapshot)
 	}
 	plan := op.Plan{
 		Effects: op.Destructive, Targets: []op.Resource{t.resource()}, Source: &source, Confirm: t.confirm(), Prepared: request,
 		Headline: fmt.Sprintf("Replace all data of the database %s by that of %s.", text.Quote(t.instance.Name), text.Quote(source.Name)),
 		Facts: []op.Fact{
-			{Label: "what is lost", Value: fmt.Sprintf("everything in %s; its newest snapshot: %s", text.Quote(t.instance.Name), f.newestSnapshot(ctx, aura, t.instance))},
-			{Label: "what comes instead", Value: from},
+			{Label: "what is lost", Value: fmt.Sprintf("everything in %s as it is now", text.Quote(t.instance.Name))},
+			f.newestSnapshot(aura, t.instance, f.writtenSince(t.instance)),
+			{Label: "what comes instead", Value: comes},
+			f.inUse(aura, t.instance),
 			{Label: "can be undone", Value: "only by restoring a snapshot of it from before"},
 		},
 	}
+	handOver(&plan, s, t.tenant)
 	f.promise(&plan, t.instance)
-	if s.tenant.ID != t.tenant.ID {
-		plan.Facts = append(plan.Facts, op.Fact{Label: "whose data goes where", Value: fmt.Sprintf("from the tenant %s into the tenant %s: people with access to the second can read it then", text.Quote(s.tenant.shown()), text.Quote(t.tenant.shown()))})
-	}
 	return plan, nil
 }
 
@@ -202,9 +201,11 @@ func (f *Fleet) planRestore(ctx context.Context, in restoreSnapshotIn) (op.Plan,
 		Source:   &op.Resource{Kind: "snapshot", ID: s.SnapshotID, Name: t.instance.Name, Status: string(s.Status), Detail: "taken " + instant(s.Timestamp)},
 		Headline: fmt.Sprintf("Put the database %s back to its snapshot of %s.", text.Quote(t.instance.Name), moment(s.Timestamp)),
 		Facts: []op.Fact{
-			{Label: "what is lost", Value: "everything written since then (" + since(s.Timestamp) + ")"},
+			{Label: "what is lost", Value: fmt.Sprintf("everything written to %s since %s, %s", text.Quote(t.instance.Name), moment(s.Timestamp), since(s.Timestamp))},
 			{Label: "what happens", Value: "it happens in place; applications are interrupted meanwhile"},
-			{Label: "can be undone", Value: "only by restoring a later snapshot, if there is one: " + f.newestSnapshot(ctx, aura, t.instance)},
+			f.newestSnapshot(aura, t.instance, f.writtenSince(t.instance)),
+			f.inUse(aura, t.instance),
+			{Label: "can be undone", Value: "only by restoring a later snapshot"},
 		},
 	}
 	f.promise(&plan, t.instance)
@@ -230,57 +231,6 @@ func (f *Fleet) restore(ctx context.Context, call op.Call, in restoreSnapshotIn,
 	return f.accepted(ctx, call, aura, out, auraclient.StatusRestoring, auraclient.StatusRunning, in.WaitSeconds), nil
 }
 
-// snapshotDays is how far back a plan looks for the newest snapshot.
-const snapshotDays = 7
-
-// newestSnapshot describes the newest completed snapshot for a plan. It is for the reader, so trouble is told and no error.
-func (f *Fleet) newestSnapshot(ctx context.Context, aura *auraclient.Client, i *auraclient.Instance) string {
-	today := auraclient.DayOf(time.Now())
-	for back := range snapshotDays {
-		all, err := aura.Bulk().Snapshots.List(ctx, i.ID, today.AddDays(-back))
-		if err != nil {
-			return "could not be read"
-		}
-		var newest time.Time
-		for _, s := range all {
-			if s.Status == auraclient.SnapshotCompleted && s.Timestamp.After(newest) {
-				newest = s.Timestamp
-			}
-		}
-		if !newest.IsZero() {
-			return fmt.Sprintf("%s, %s ago", moment(newest), since(newest))
-		}
-	}
-	return fmt.Sprintf("none in the last %d days", snapshotDays)
-}
-
-// moment is a time for a person: in UTC, and in the server's own zone where that differs.
-func moment(t time.Time) string {
-	if t.IsZero() {
-		return "an unknown time"
-	}
-	utc := t.UTC().Format("2 Jan 2006 15:04 UTC")
-	if _, offset := t.Local().Zone(); offset == 0 {
-		return utc
-	}
-	return utc + t.Local().Format(" (15:04 here)")
-}
-
-// since is how long ago t was, such as "14 h 20 min".
-func since(t time.Time) string {
-	if t.IsZero() {
-		return "an unknown time"
-	}
-	minutes := int(time.Since(t).Minutes())
-	switch {
-	case minutes < 60:
-		return fmt.Sprintf("%d min", max(minutes, 0))
-	case minutes < 48*60:
-		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
-	}
-	return fmt.Sprintf("%d days", minutes/60/24)
-}
-
 type upgradeInstanceIn struct {
 	Instance    string `json:"instance" jsonschema:"ID or exact name of the database; must be professional-db"`
 	Memory      string `json:"memory,omitempty" jsonschema:"memory after the upgrade; with storage, or neither"`
@@ -289,7 +239,7 @@ type upgradeInstanceIn struct {
 }
 
 func (f *Fleet) planUpgrade(ctx context.Context, in upgradeInstanceIn) (op.Plan, error) {
-	_, t, err := f.aim(ctx, in.Instance)
+	aura, t, err := f.aim(ctx, in.Instance)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -317,6 +267,8 @@ func (f *Fleet) planUpgrade(ctx context.Context, in upgradeInstanceIn) (op.Plan,
 			{Label: "what happens", Value: "its ID and data stay; " + size},
 			{Label: "what is lost", Value: "the Graph Data Science plugin, if it has it"},
 			{Label: "what it costs", Value: "it is billed as Business Critical from then on"},
+			f.newestSnapshot(aura, t.instance, ""),
+			f.inUse(aura, t.instance),
 			{Label: "can be undone", Value: "no: there is no way back to Professional"},
 		},
 	}, nil

@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/op"
@@ -38,8 +39,12 @@ func (f *Fleet) safely(ctx context.Context, call op.Call, aura *auraclient.Clien
 	if err != nil {
 		return "", noSafety(target, "it could not be started", err)
 	}
-	call.Progress(1, 100, "taking a safety snapshot of "+text.Quote(target.Name))
-	if _, err := aura.Snapshots.Wait(ctx, target.ID, created.SnapshotID, nil); err != nil {
+	begun := time.Now()
+	tell := func(auraclient.Snapshot) {
+		call.Progress(max(1, time.Since(begun).Seconds()), snapshotSeconds, "taking a safety snapshot of "+text.Quote(target.Name))
+	}
+	tell(auraclient.Snapshot{})
+	if _, err := aura.Snapshots.Wait(ctx, target.ID, created.SnapshotID, tell); err != nil {
 		return "", noSafety(target, "it did not complete", err)
 	}
 	fresh, err := again()

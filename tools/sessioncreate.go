@@ -188,7 +188,7 @@ func (f *Fleet) createSession(ctx context.Context, call op.Call, in createSessio
 	if plan.Effects == op.Read {
 		s, err = aura.GraphAnalytics.Get(ctx, plan.Targets[0].ID)
 	} else {
-		s, note, err = startSession(ctx, aura, plan.Prepared.(auraclient.CreateSessionRequest))
+		s, note, err = startSession(ctx, call, aura, plan.Prepared.(auraclient.CreateSessionRequest))
 	}
 	if err != nil {
 		return SessionChange{}, fmt.Errorf("create the graph analytics session %s: %w", text.Quote(in.Name), err)
@@ -207,7 +207,7 @@ func (f *Fleet) createSession(ctx context.Context, call op.Call, in createSessio
 }
 
 // startSession sends the request and says what is to be noted of its outcome.
-func startSession(ctx context.Context, aura *auraclient.Client, r auraclient.CreateSessionRequest) (s *auraclient.Session, note string, err error) {
+func startSession(ctx context.Context, call op.Call, aura *auraclient.Client, r auraclient.CreateSessionRequest) (s *auraclient.Session, note string, err error) {
 	s, existed, err := aura.GraphAnalytics.Create(ctx, r)
 	switch {
 	case existed:
@@ -215,7 +215,7 @@ func startSession(ctx context.Context, aura *auraclient.Client, r auraclient.Cre
 	case !auraclient.OutcomeUnknown(err):
 		return s, "", err
 	}
-	lost, found := search(ctx,
+	lost, found := search(ctx, call,
 		func() ([]auraclient.Session, error) {
 			return aura.GraphAnalytics.List(ctx, auraclient.SessionFilter{TenantID: r.TenantID})
 		},

@@ -84,9 +84,19 @@ func (l *SnapshotList) fill(all []auraclient.Snapshot) {
 	switch {
 	case len(all) > maxSnapshots:
 		l.Note = fmt.Sprintf("the newest %d of %d; a narrower range shows the others", maxSnapshots, len(all))
+		// Where snapshots are hourly, the only ones that can be copied are a day apart and would not be among these.
+		if n := slices.IndexFunc(all, copyable); n >= maxSnapshots {
+			l.Snapshots = append(l.Snapshots, newSnapshotRow(all[n]))
+			l.Note += "; the last row is the newest one that is exportable"
+		}
 	case len(all) == 0:
 		l.Note = "none in this range; try an earlier one"
 	}
+}
+
+// copyable reports whether a database can be made from the snapshot.
+func copyable(s auraclient.Snapshot) bool {
+	return s.Exportable != nil && *s.Exportable && s.Status == auraclient.SnapshotCompleted
 }
 
 // span works out which stretch of time is asked for.
@@ -154,8 +164,10 @@ func (f *Fleet) walk(ctx context.Context, call op.Call, aura *auraclient.Client,
 	group, patience := errgroup.WithContext(patience)
 	group.SetLimit(readAtOnce)
 	bulk := aura.Bulk()
+	var done progress
 	for n, day := range days {
 		group.Go(func() error {
+			defer done.step(call, len(days), "days looked at")
 			all, err := bulk.Snapshots.List(patience, id, day)
 			if err != nil {
 				return fmt.Errorf("list the snapshots of %s on %s: %w", id, day, err)

@@ -120,7 +120,10 @@ type SnapshotCreated struct {
 	Results      []ChangeRow `json:"results,omitempty" jsonschema:"of several: what became of each"`
 }
 
-const snapshotTakes = "about a minute"
+const (
+	snapshotTakes   = "about a minute"
+	snapshotSeconds = 60
+)
 
 func (f *Fleet) planSnapshot(ctx context.Context, in createSnapshotIn) (op.Plan, error) {
 	aura, err := f.client(ctx)
@@ -145,10 +148,11 @@ func (f *Fleet) planSnapshot(ctx context.Context, in createSnapshotIn) (op.Plan,
 		plan.Effects |= op.Write
 		if t.instance.Type == auraclient.TypeFree || t.instance.Type == "" { // an unknown type may be a free one
 			plan.Effects |= op.Disruptive
-			plan.Facts = []op.Fact{
-				{Label: "what is lost", Value: "a free database keeps only its latest snapshot: the one before is replaced"},
-				{Label: "can be undone", Value: "no"},
+			plan.Facts = []op.Fact{{Label: "what is lost", Value: "a free database keeps only its latest snapshot: the one before is replaced"}}
+			if !bulk {
+				plan.Facts = append(plan.Facts, f.newestSnapshot(aura, t.instance, "; this is the one that is replaced"))
 			}
+			plan.Facts = append(plan.Facts, op.Fact{Label: "can be undone", Value: "no"})
 		}
 	}
 	plan.Headline = headline("Take a snapshot of", plan)
@@ -203,7 +207,7 @@ func (f *Fleet) settleSnapshot(ctx context.Context, call op.Call, aura *auraclie
 }
 
 func (f *Fleet) createSnapshots(ctx context.Context, call op.Call, aura *auraclient.Client, plan op.Plan, limit time.Duration) SnapshotCreated {
-	rows := f.each(ctx, aura, plan, func(t op.Resource) (ChangeRow, error) {
+	rows := f.each(ctx, call, aura, plan, func(t op.Resource) (ChangeRow, error) {
 		created, err := aura.Snapshots.Create(ctx, t.ID)
 		if err != nil {
 			return ChangeRow{}, fmt.Errorf("take a snapshot of %s: %w", t.ID, err)
@@ -223,21 +227,27 @@ func (f *Fleet) createSnapshots(ctx context.Context, call op.Call, aura *auracli
 
 // awaitSnapshots waits for all accepted rows together.
 func (f *Fleet) awaitSnapshots(ctx context.Context, call op.Call, aura *auraclient.Client, rows []ChangeRow, limit time.Duration) {
-	call.Progress = func(float64, float64, string) {} // many waits at once would contradict each other
+	quiet := call
+	quiet.Progress = func(float64, float64, string) {} // many waits at once would contradict each other
 	var group sync.WaitGroup
+	var done progress
+	waiting := accepted(rows)
 	for n := range rows {
 		if rows[n].Outcome != outcomeAccepted {
 			continue
 		}
 		group.Go(func() {
 			one := SnapshotCreated{InstanceID: rows[n].InstanceID, Name: rows[n].Name, SnapshotID: rows[n].SnapshotID}
-			f.settleSnapshot(ctx, call, aura, limit, &one)
+			f.settleSnapshot(ctx, quiet, aura, limit, &one)
 			rows[n].Status = one.Status
 			switch {
 			case one.Status == string(auraclient.SnapshotCompleted):
 				rows[n].Outcome = outcomeDone
 			case one.State == op.Done:
 				rows[n].Outcome, rows[n].Reason = outcomeFailed, one.Message
+			}
+			if one.State == op.Done {
+				done.step(call, waiting, "snapshots have ended")
 			}
 		})
 	}

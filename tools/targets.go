@@ -97,7 +97,7 @@ func matching(given string, all []auraclient.InstanceSummary) ([]auraclient.Inst
 		hit, err := pickInstance(given, all, exactly)
 		return []auraclient.InstanceSummary{hit}, err
 	}
-	hits := slices.DeleteFunc(slices.Clone(all), func(i auraclient.InstanceSummary) bool { return !glob(given, i.Name) })
+	hits := slices.DeleteFunc(slices.Clone(all), func(i auraclient.InstanceSummary) bool { return !text.Match(given, i.Name) })
 	if len(hits) == 0 {
 		return nil, unknown("instance", given, all, instanceNamed)
 	}
@@ -150,8 +150,9 @@ const (
 )
 
 // each acts on every target of an approved bulk that still is as the person saw it. One that fails does not stop the others.
-func (f *Fleet) each(ctx context.Context, aura *auraclient.Client, plan op.Plan, act func(op.Resource) (ChangeRow, error)) []ChangeRow {
+func (f *Fleet) each(ctx context.Context, call op.Call, aura *auraclient.Client, plan op.Plan, act func(op.Resource) (ChangeRow, error)) []ChangeRow {
 	rows := make([]ChangeRow, 0, len(plan.Targets)+len(plan.Skipped))
+	var done progress
 	for _, planned := range plan.Targets {
 		row := ChangeRow{InstanceID: planned.ID, Name: planned.Name, Outcome: outcomeLeftAlone}
 		now, err := aura.Instances.Get(ctx, planned.ID)
@@ -173,11 +174,23 @@ func (f *Fleet) each(ctx context.Context, aura *auraclient.Client, plan op.Plan,
 			}
 		}
 		rows = append(rows, row)
+		done.step(call, len(plan.Targets), "databases sent to Aura")
 	}
 	for _, s := range plan.Skipped {
 		rows = append(rows, ChangeRow{InstanceID: s.ID, Name: s.Name, Outcome: outcomeLeftAlone, Status: s.Status, Reason: s.Reason})
 	}
 	return rows
+}
+
+// accepted counts the rows whose change Aura has accepted.
+func accepted(rows []ChangeRow) int {
+	n := 0
+	for _, r := range rows {
+		if r.Outcome == outcomeAccepted {
+			n++
+		}
+	}
+	return n
 }
 
 // brief is an error in the space of a row.
@@ -206,26 +219,6 @@ func tally(rows []ChangeRow) (message string, state op.State) {
 		}
 	}
 	return fmt.Sprintf("%d databases: %s", len(rows), strings.Join(parts, ", ")), state
-}
-
-// glob compares a name with a pattern in which only * is special.
-func glob(pattern, name string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == name
-	}
-	rest, found := strings.CutPrefix(name, parts[0])
-	if !found {
-		return false
-	}
-	for _, part := range parts[1 : len(parts)-1] {
-		at := strings.Index(rest, part)
-		if at < 0 {
-			return false
-		}
-		rest = rest[at+len(part):]
-	}
-	return strings.HasSuffix(rest, parts[len(parts)-1])
 }
 
 // headline names the target. Of several it leaves the count to whoever shows the plan: policies may still take some out.

@@ -80,6 +80,9 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 	if request.Memory != nil {
 		plan.Wants = &op.Wants{Memory: *request.Memory}
 	}
+	if request != (auraclient.UpdateInstanceRequest{Name: request.Name}) {
+		plan.Facts = append(plan.Facts, f.inUse(aura, i))
+	}
 	plan.Facts = append(plan.Facts, updateFacts(plan.Effects, request)...)
 	plan.Prepared = updating{request, strings.Join(words, "; ")}
 	return plan, nil

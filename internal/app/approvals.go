@@ -54,7 +54,7 @@ func (p Process) doors(f fleetFlags, log *slog.Logger) (guard.Doors, func()) {
 	if p.Open != nil {
 		doors.Page = func(ctx context.Context, desk *guard.Desk) error {
 			// Where the page cannot be seen, the person is sent to a terminal, so that way is open from the beginning.
-			if err := socket.Listen(desk); err != nil {
+			if err := socket.Listen(ctx, desk); err != nil {
 				log.Debug("terminals cannot decide", "error", err)
 			}
 			return page.Show(ctx, desk)

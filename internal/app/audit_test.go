@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -153,6 +154,81 @@ func TestTheJournalTellsHowItWent(t *testing.T) {
 			t.Errorf("%+v", list.Operations[0])
 		}
 	})
+}
+
+// answeredIDs notes the request IDs of Aura's answers to changes.
+type answeredIDs struct {
+	next http.RoundTripper
+	mu   *sync.Mutex
+	ids  *[]string
+}
+
+// RoundTrip passes the request on.
+func (a answeredIDs) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := a.next.RoundTrip(r)
+	if err == nil && r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/oauth/token") {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		*a.ids = append(*a.ids, resp.Header.Get("X-Request-Id"))
+	}
+	return resp, err
+}
+
+func TestTheAuditHasAurasRequestIDs(t *testing.T) {
+	t.Parallel()
+	snapshot := func(f aurasim.Fault) *aurasim.Fault {
+		f.Method, f.Path = http.MethodPost, "/v1/instances/*/snapshots"
+		return &f
+	}
+	tests := []struct {
+		name, tool, typed string
+		arguments         map[string]any
+		fault             *aurasim.Fault
+		safety            bool
+		outcome           string
+		requests          int
+	}{
+		{"what is accepted", "pause_instance", "yes", map[string]any{"instance": "prod"}, nil, false, "accepted", 1},
+		{"what is waited for", "create_snapshot", "", map[string]any{"instance": "prod", "wait_seconds": 40}, nil, false, "accepted", 1},
+		{"several in one approval", "pause_instance", "yes", map[string]any{"instances": []any{"prod", "staging"}}, nil, false, "accepted", 2},
+		{"the safety snapshot and what it is for", "overwrite_instance", "staging", map[string]any{"instance": "staging", "source_instance": "prod"}, nil, true, "accepted", 2},
+		{"what Aura refuses", "create_snapshot", "", map[string]any{"instance": "prod"}, snapshot(aurasim.Fault{Status: http.StatusConflict}), false, "failed", 1},
+		{"what Aura fails at", "create_snapshot", "", map[string]any{"instance": "prod"}, snapshot(aurasim.Fault{Status: http.StatusInternalServerError}), false, "unknown", 1},
+		{"an answer that breaks off", "create_snapshot", "", map[string]any{"instance": "prod"}, snapshot(aurasim.Fault{Kind: aurasim.CutInBody}), false, "unknown", 1},
+		{"no answer", "create_snapshot", "", map[string]any{"instance": "prod"}, snapshot(aurasim.Fault{Kind: aurasim.CutAfter}), false, "unknown", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				var ids []string
+				r := newRig(t, func(o *rigOptions) {
+					o.safety, o.sim.Speed = tt.safety, 10
+					o.transport = func(next http.RoundTripper) http.RoundTripper { return answeredIDs{next, &mu, &ids} }
+				})
+				if tt.fault != nil {
+					r.sim.Fail(*tt.fault)
+				}
+				c := r.connect(modern, types(tt.typed))
+				r.call(c, tt.tool, tt.arguments)
+				entries, _, err := r.journal.Read(time.Time{})
+				if err != nil || len(entries) != 1 || entries[0].End == nil {
+					t.Fatalf("%+v, %v", entries, err)
+				}
+				end := entries[0].End
+				if want := tt.outcome; end.Outcome != want && !(want == "accepted" && end.Outcome == "done") {
+					t.Errorf("outcome %s, want %s", end.Outcome, want)
+				}
+				if diff := cmp.Diff(ids, end.RequestIDs); diff != "" || len(ids) != tt.requests {
+					t.Errorf("Aura answered %q: %s", ids, diff)
+				}
+				if told := must[tools.OperationList](r, c, "list_operations", nil).Operations[0]; told.Requests != strings.Join(ids, ", ") {
+					t.Errorf("list_operations tells %q of %q", told.Requests, ids)
+				}
+			})
+		})
+	}
 }
 
 func TestALostCreateStopsAnEqualOneInAnotherProcess(t *testing.T) {

@@ -46,7 +46,7 @@ an assistant's configuration launches. With --transport http it serves a team. "
 			if s.remote != nil {
 				err = s.serveHTTP(ctx)
 			} else {
-				err = serveStdio(ctx, s.server.MCPServer, p.Stdin, p.Stdout, s.log)
+				err = serveStdio(ctx, s.server, p.Stdin, p.Stdout, s.log)
 			}
 			s.gate.Settle()
 			if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {

@@ -151,13 +151,15 @@ func (t *tour) pauseStaging(ctx context.Context) error {
 	return nil
 }
 
-// refusal shows what a client gets that declares no way to ask.
+// refusal shows what a client gets where there is no way to ask.
 func (t *tour) refusal(ctx context.Context) error {
 	mute, err := newSession(ctx, t.setup.server, nil)
 	if err != nil {
 		return err
 	}
 	defer mute.close()
+	t.screen.line("  Claude Desktop shows no questions. There the server opens an approval page in your browser, or you run `aura-mcp approve`.")
+	t.screen.line("  This tour does neither, and where nobody can be asked nothing runs:")
 	arguments := map[string]any{"instance": demoProduction}
 	t.called("pause_instance", arguments)
 	if _, err = mute.call(ctx, "pause_instance", arguments, nil); err == nil {

@@ -92,8 +92,8 @@ func (r *rig) begin(ctx context.Context, c *client.Client, tool string, argument
 func pending(t *testing.T, said string) (id string) {
 	t.Helper()
 	var told struct {
-		State   op.State
-		Message string
+		State   op.State `json:"state"`
+		Message string   `json:"message"`
 	}
 	if json.Unmarshal([]byte(said), &told) != nil || told.State != op.ApprovalPending {
 		t.Fatalf("it does not wait: %s", said)
@@ -119,7 +119,7 @@ func TestAClientThatCannotAskPausesThroughThePage(t *testing.T) {
 				}
 				after(time.Second)
 				seen, known := o.desk.Look(o.last(t).ID)
-				if !known || seen.Stage != guard.Finished || !seen.OK || !strings.Contains(seen.Outcome, "prod") {
+				if !known || seen.Stage != guard.Finished || seen.State != op.Accepted || !strings.Contains(seen.Outcome, "prod") {
 					t.Errorf("the page shows %+v", seen)
 				}
 				if entries, _, _ := r.journal.Read(time.Time{}); len(entries) != 1 || entries[0].Way != "page" || entries[0].Standing != "accepted" {
@@ -458,7 +458,7 @@ func TestThePIN(t *testing.T) {
 			o := &outside{decides: func(d *guard.Desk, a guard.Approval) {
 				for n := range 6 {
 					err := try(d, a, fmt.Sprint(n))
-					if mistake, ok := errors.AsType[*guard.Mistake](err); !ok || !mistake.PIN {
+					if mistake, ok := errors.AsType[*guard.MistakeError](err); !ok || !mistake.PIN {
 						t.Errorf("%v", err)
 					}
 					said = append(said, err.Error())

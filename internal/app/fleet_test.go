@@ -1,6 +1,8 @@
 package app
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,4 +190,31 @@ func TestWaitsTellTheTruth(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Where snapshots are hourly, the newest one that can be copied is not among the newest twenty.
+func TestALongListOfSnapshotsHasTheNewestThatCanBeCopied(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *rigOptions) { o.sim.NoScheduledSnapshots = false })
+		c := r.connect(modern, nil)
+		after(5 * 24 * time.Hour)
+		var list tools.SnapshotList
+		for range 24 { // at some hour the last full snapshot, which alone can be copied, is more than twenty hours old
+			if list = must[tools.SnapshotList](r, c, "list_snapshots", map[string]any{"instance": "prod"}); len(list.Snapshots) > 20 {
+				break
+			}
+			after(time.Hour)
+		}
+		if list.Total < 100 || len(list.Snapshots) != 21 || !strings.HasSuffix(list.Note, "the last row is the newest one that is exportable") {
+			t.Fatalf("%d rows of %d, %q", len(list.Snapshots), list.Total, list.Note)
+		}
+		last := list.Snapshots[20]
+		if last.Exportable == nil || !*last.Exportable || slices.ContainsFunc(list.Snapshots[:20], func(s tools.SnapshotRow) bool { return s.Exportable != nil && *s.Exportable }) {
+			t.Errorf("%+v", list.Snapshots)
+		}
+		must[tools.InstanceCreated](r, r.connect(modern, types("yes")), "create_instance", map[string]any{
+			"name": "copy", "tenant": "Production", "source_instance": "prod", "source_snapshot_id": last.SnapshotID,
+		})
+	})
 }

@@ -161,6 +161,7 @@ func TestTheQuestionShowsWhatIsDecided(t *testing.T) {
 
 instance: "prod\" yes.\nTo approve:\u202e" in "Production" (aaaaaaa1, business-critical, 8GB, running)
 effect: interrupts whoever uses it
+in use now: up to 17 open connections on one member, 3 at work; queries per second not known, as that takes two readings (as of 00:00:00 UTC)
 what happens: applications lose their connection, and every query fails until it is resumed; Aura takes a backup first
 can be undone: yes, by resuming it, which takes some minutes; Aura itself resumes it after 30 days
 

@@ -248,7 +248,7 @@ func (s *setup) serveHTTP(ctx context.Context) error {
 		ready = o.Ready
 	}
 	h, err := httpd.New(httpd.Options{
-		Transport: httpd.Transport(r.Transport), MCP: s.server.MCPServer, Access: access, Effects: s.server.effects,
+		Transport: httpd.Transport(r.Transport), MCP: s.server.MCPServer, Access: access, Effects: s.server.effects, Misused: s.server.misused,
 		PublicURL: r.PublicURL, Origins: r.Origins, Ready: ready, Metrics: r.metrics, Log: r.log,
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
+	"aura-mcp/prompts"
 	"aura-mcp/tools"
 )
 
@@ -129,7 +130,7 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	if o.policies == nil {
 		o.policies = func(string) (guard.Policy, error) { return o.policy, o.policyErr }
 	}
-	gate, err := guard.New(guard.Options{Policy: o.policies, Journal: r.journal, Log: log, Doors: o.doors, PIN: o.pin, Waiting: o.waiting})
+	gate, err := guard.New(guard.Options{Policy: o.policies, Journal: r.journal, Log: log, Trace: traced, Doors: o.doors, PIN: o.pin, Waiting: o.waiting})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	for _, operation := range catalog {
 		r.catalog[operation.Spec.Name] = operation
 	}
-	r.server = newServer(serverOptions{Catalog: func() []op.Operation { return catalog }, Gate: gate, Log: log, Instructions: "test"})
+	r.server = newServer(serverOptions{Catalog: func() []op.Operation { return catalog }, Prompts: prompts.All(), Gate: gate, Log: log, Instructions: "test"})
 	if err := r.server.ready(); err != nil {
 		t.Fatal(err)
 	}

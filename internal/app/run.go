@@ -27,6 +27,7 @@ import (
 	"aura-mcp/internal/health"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
+	"aura-mcp/prompts"
 	"aura-mcp/tools"
 )
 
@@ -150,7 +151,7 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		journal = audit.InMemory()
 	}
 	policy := newPolicySource(c, func() (config.Config, error) { return config.Load(sources) }, s.log)
-	options := guard.Options{Policy: f.adding(policy.policy), Journal: journal, Log: s.log, AtTerminal: f.atTerminal, Demo: f.demo, Waiting: stdioWorkers / 2}
+	options := guard.Options{Policy: f.adding(policy.policy), Journal: journal, Log: s.log, Trace: traced, AtTerminal: f.atTerminal, Demo: f.demo, Waiting: stdioWorkers / 2}
 	if pin := p.pin(); pin != "" && !s.demo {
 		options.PIN = pin
 	}
@@ -162,12 +163,18 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 	}
 	s.gate = gate
 	served := serverOptions{
-		Catalog: tools.New(p.fleetOptions(s, connect, journal)).Catalog, Gate: gate, Demo: s.demo, Log: s.log,
+		Catalog: tools.New(p.fleetOptions(s, connect, journal)).Catalog, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
 		Instructions: instructions(time.Now(), s.demo, c.ReadOnly, s.remote != nil),
 	}
 	s.remote.serves(&served, policy, journal)
 	s.server = newServer(served)
 	return s, nil
+}
+
+// traced lets the audit have Aura's request IDs.
+func traced(ctx context.Context) (context.Context, func() []string) {
+	ctx, trace := auraclient.WithTrace(ctx)
+	return ctx, trace.RequestIDs
 }
 
 // fleetOptions gives the tools their surroundings. The demo keeps its passwords apart: they open nothing.

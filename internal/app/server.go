@@ -13,6 +13,7 @@ import (
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
+	"aura-mcp/prompts"
 )
 
 // demoMark stands in every result of the demo, so that nobody takes its databases for real ones.
@@ -21,6 +22,7 @@ const demoMark = "aura-mcp/demo"
 // serverOptions is what a server is made of.
 type serverOptions struct {
 	Catalog      func() []op.Operation
+	Prompts      []prompts.Prompt
 	Gate         *guard.Gate
 	Instructions string
 	Demo         bool
@@ -40,6 +42,15 @@ func (o serverOptions) caller(ctx context.Context) (op.Caller, error) {
 	return o.Caller(ctx)
 }
 
+// listedFor is the caller as lists are made for them.
+func (o serverOptions) listedFor(ctx context.Context) (op.Caller, error) {
+	caller, err := o.caller(ctx)
+	if o.ListAll {
+		caller.Withheld = op.Read
+	}
+	return caller, err
+}
+
 // mcpServer is the MCP server and its offer, which is made once the client has shaken hands: inferring the schemas of some
 // thirty operations takes longer than everything else at the start.
 type mcpServer struct {
@@ -48,6 +59,7 @@ type mcpServer struct {
 	offered chan struct{}      // closed when the tools are there, or cannot be
 	err     error              // why they cannot; read after offered
 	specs   map[string]op.Spec // by name; read after offered
+	desk    *promptDesk
 }
 
 // effects is the worst that a tool can do.
@@ -64,15 +76,15 @@ func newServer(o serverOptions) *mcpServer {
 		title += " (DEMO)"
 	}
 	hooks := &server.Hooks{}
-	s := &mcpServer{offered: make(chan struct{})}
+	s := &mcpServer{offered: make(chan struct{}), specs: map[string]op.Spec{}, desk: &promptDesk{gate: o.Gate, catalog: o.Prompts, caller: o.listedFor, demo: o.Demo}}
 	s.MCPServer = server.NewMCPServer("aura-mcp", version(), append([]server.ServerOption{
 		server.WithTitle(title),
 		server.WithDescription("Runs a fleet of Neo4j Aura databases"),
 		server.WithInstructions(o.Instructions),
 		server.WithToolCapabilities(false),
+		server.WithPromptCapabilities(false),
 		server.WithHooks(hooks),
 	}, o.More...)...)
-	s.specs = map[string]op.Spec{}
 	s.make = sync.OnceFunc(func() {
 		defer close(s.offered)
 		s.err = o.offer(s)
@@ -81,18 +93,20 @@ func newServer(o serverOptions) *mcpServer {
 	hooks.AddOnSuccess(func(context.Context, any, mcp.MCPMethod, any, any) { go s.make() })
 	hooks.AddBeforeListTools(func(context.Context, any, *mcp.ListToolsRequest) { s.make() })
 	hooks.AddBeforeCallTool(func(context.Context, any, *mcp.CallToolRequest) { s.make() })
+	hooks.AddBeforeListPrompts(func(context.Context, any, *mcp.ListPromptsRequest) { s.make() })
+	hooks.AddBeforeGetPrompt(func(context.Context, any, *mcp.GetPromptRequest) { s.make() })
 	// The library's own tool filter would answer a call of a hidden tool with "not found"; the gate says which rule hides it.
 	hooks.AddAfterListTools(func(ctx context.Context, _ any, _ *mcp.ListToolsRequest, result *mcp.ListToolsResult) {
-		caller, err := o.caller(ctx)
-		if o.ListAll {
-			caller.Withheld = op.Read
-		}
-		result.Tools = slices.DeleteFunc(slices.Clone(result.Tools), func(t mcp.Tool) bool { return err != nil || !o.Gate.Offers(caller, s.specs[t.Name]) })
+		caller, err := o.listedFor(ctx)
+		result.Tools = slices.DeleteFunc(slices.Clone(result.Tools), func(t mcp.Tool) bool { return err != nil || o.Gate.Withholds(caller, s.specs[t.Name]) != nil })
+	})
+	hooks.AddAfterListPrompts(func(ctx context.Context, _ any, _ *mcp.ListPromptsRequest, result *mcp.ListPromptsResult) {
+		result.Prompts = slices.DeleteFunc(slices.Clone(result.Prompts), func(p mcp.Prompt) bool { return s.desk.hides(ctx, p.Name) })
 	})
 	return s
 }
 
-// offer adds the tools. It fails where an operation cannot be offered safely, rather than offering it with arguments
+// offer adds the tools and prompts. It fails where an operation cannot be offered safely, rather than offering it with arguments
 // unchecked.
 func (o serverOptions) offer(s *mcpServer) error {
 	var tools []server.ServerTool
@@ -101,9 +115,11 @@ func (o serverOptions) offer(s *mcpServer) error {
 			return err
 		}
 		s.specs[operation.Spec.Name] = operation.Spec
+		s.desk.tools = append(s.desk.tools, operation.Spec)
 		tools = append(tools, server.ServerTool{Tool: operation.Tool(), Handler: o.handler(operation)})
 	}
 	s.AddTools(tools...)
+	s.AddPrompts(s.desk.prompts()...)
 	return nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"os/signal"
 	"sync"
 	"syscall"
@@ -29,13 +28,16 @@ const (
 )
 
 // serveStdio speaks MCP on in and out until in ends or ctx is cancelled. Running changes are finished first.
-func serveStdio(ctx context.Context, s *server.MCPServer, in io.Reader, out io.Writer, log *slog.Logger) error {
-	conversation := &conversation{open: map[string]int{}, listening: map[any]string{}, out: out, quiet: make(chan struct{}, 1)}
-	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log}
+func serveStdio(ctx context.Context, s *mcpServer, in io.Reader, out io.Writer, log *slog.Logger) error {
+	conversation := &conversation{open: map[string]int{}, out: out, quiet: make(chan struct{}, 1)}
+	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log, misused: func(line []byte) map[string]any { return s.misused(ctx, line) }}
 	// A client that crashes reads no more. Writing to it would kill the process, in the middle of a change perhaps.
 	signal.Ignore(syscall.SIGPIPE)
-	stdio := server.NewStdioServer(s)
+	stdio := server.NewStdioServer(s.MCPServer)
 	server.WithWorkerPoolSize(stdioWorkers)(stdio)
+	stdio.SetContextFunc(func(ctx context.Context) context.Context {
+		return context.WithValue(ctx, directly{}, conversation.progress)
+	})
 	stdio.SetErrorLogger(slog.NewLogLogger(log.Handler(), slog.LevelDebug))
 	if err := stdio.Listen(ctx, lines, conversation); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("serve on stdio: %w", err)
@@ -49,6 +51,7 @@ type messages struct {
 	conversation *conversation
 	stop         <-chan struct{} // closed when the server has to end
 	log          *slog.Logger
+	misused      func(line []byte) map[string]any // the answer to a request that the library would answer wrongly, or nil
 	rest         []byte
 }
 
@@ -80,6 +83,9 @@ func (m *messages) next() ([]byte, error) {
 	if len(bytes.TrimSpace(line)) == 0 {
 		return nil, nil
 	}
+	if answer := m.misused(line); answer != nil {
+		return nil, m.conversation.send(answer)
+	}
 	return append(m.conversation.received(bytes.TrimRight(line, "\r\n")), '\n'), nil
 }
 
@@ -100,46 +106,21 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 
 // conversation is the output, locked so that messages never mix, and the count of requests not yet answered.
 type conversation struct {
-	mu        sync.Mutex
-	out       io.Writer
-	open      map[string]int
-	listening map[any]string // by progress token: the open request that wants to hear
-	quiet     chan struct{}  // told when nothing is open any more
+	mu    sync.Mutex
+	out   io.Writer
+	open  map[string]int
+	quiet chan struct{} // told when nothing is open any more
 }
 
 // envelope is what tells requests, answers and notices apart.
 type envelope struct {
 	ID     json.RawMessage `json:"id"`
 	Method string          `json:"method"`
-	Params json.RawMessage `json:"params"`
 	Error  json.RawMessage `json:"error"`
 	Result json.RawMessage `json:"result"`
 }
 
 func (e envelope) hasID() bool { return len(e.ID) > 0 && string(e.ID) != "null" }
-
-// token is the progress token that a request brings or a notice carries, or nil.
-func (e envelope) token() any {
-	type holder struct {
-		Token any `json:"progressToken"`
-	}
-	var params struct {
-		holder
-		Meta holder `json:"_meta"`
-	}
-	if json.Unmarshal(e.Params, &params) != nil {
-		return nil
-	}
-	token := params.Meta.Token
-	if e.Method == string(mcp.MethodNotificationProgress) {
-		token = params.Token
-	}
-	switch token.(type) {
-	case string, float64:
-		return token
-	}
-	return nil
-}
 
 // received notes a request. An error with which the client answers a question of ours, or a result that is null, gets an
 // empty result beside it: when the question has timed out meanwhile, the library would take it for a request and answer it
@@ -154,9 +135,6 @@ func (c *conversation) received(line []byte) []byte {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.open[string(e.ID)]++
-		if token := e.token(); token != nil {
-			c.listening[token] = string(e.ID)
-		}
 		return line
 	}
 	if hasResult := e.Result != nil && string(e.Result) != "null"; hasResult || (e.Error == nil && e.Result == nil) {
@@ -166,20 +144,12 @@ func (c *conversation) received(line []byte) []byte {
 	return append(line[:end:end], `,"result":{}}`...)
 }
 
-// Write sends a whole message. Progress of a request that has its answer is left out: the library hands notices and answers
-// on by different ways, and one may overtake the other, but the protocol wants no progress after the answer.
+// Write sends a whole message.
 func (c *conversation) Write(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var e envelope
-	known := json.Unmarshal(p, &e) == nil
-	if known && e.Method == string(mcp.MethodNotificationProgress) {
-		if _, listens := c.listening[e.token()]; !listens {
-			return len(p), nil
-		}
-	}
-	if known && e.Method == "" && e.hasID() {
-		maps.DeleteFunc(c.listening, func(_ any, id string) bool { return id == string(e.ID) })
+	if json.Unmarshal(p, &e) == nil && e.Method == "" && e.hasID() {
 		if c.open[string(e.ID)]--; c.open[string(e.ID)] <= 0 {
 			delete(c.open, string(e.ID))
 		}
@@ -193,14 +163,25 @@ func (c *conversation) Write(p []byte) (int, error) {
 	return c.out.Write(p)
 }
 
+// progress writes a notice of a call that has no answer yet, so that it comes before that. The library's own way for notices
+// would let the answer overtake it.
+func (c *conversation) progress(n notice) {
+	_ = c.send(map[string]any{"jsonrpc": mcp.JSONRPC_VERSION, "method": mcp.MethodNotificationProgress, "params": n}) // a client that has gone misses it
+}
+
 // refuse answers a message whose ID is not known.
 func (c *conversation) refuse(why string) error {
-	b, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": nil, "error": map[string]any{"code": -32600, "message": why}})
+	return c.send(map[string]any{"jsonrpc": mcp.JSONRPC_VERSION, "id": nil, "error": map[string]any{"code": mcp.INVALID_REQUEST, "message": why}})
+}
+
+// send writes a message of our own.
+func (c *conversation) send(message map[string]any) error {
+	line, err := json.Marshal(message)
 	if err != nil {
-		return fmt.Errorf("refuse a message: %w", err)
+		return fmt.Errorf("write a message: %w", err)
 	}
-	if _, err := c.Write(append(b, '\n')); err != nil {
-		return fmt.Errorf("refuse a message: %w", err)
+	if _, err := c.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("write a message: %w", err)
 	}
 	return nil
 }

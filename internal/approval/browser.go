@@ -134,7 +134,7 @@ func (b Browser) confined(ctx context.Context, home string) bool {
 	}
 	for _, dir := range []string{
 		"/var/lib/snapd/desktop/applications", "/var/lib/flatpak/exports/share/applications",
-		filepath.Join(home, ".local/share/flatpak/exports/share/applications"),
+		filepath.Join(home, ".local", "share", "flatpak", "exports", "share", "applications"),
 	} {
 		if _, err := os.Stat(filepath.Join(dir, entry)); err == nil {
 			return true

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -47,7 +48,7 @@ type Page struct {
 
 // Show brings the plan whose turn it is before the person: on the page that is open already, else on a new one.
 func (p *Page) Show(ctx context.Context, desk *guard.Desk) error {
-	if err := p.start(desk); err != nil {
+	if err := p.start(ctx, desk); err != nil {
 		return err
 	}
 	if p.picksUp() {
@@ -95,7 +96,7 @@ func (p *Page) picksUp() bool {
 	return false
 }
 
-func (p *Page) start(desk *guard.Desk) error {
+func (p *Page) start(ctx context.Context, desk *guard.Desk) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.server != nil {
@@ -105,7 +106,7 @@ func (p *Page) start(desk *guard.Desk) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("approval page: %w", err)
 	}
@@ -223,11 +224,12 @@ func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
 	}
 	d := guard.Decision{Approve: said == "approve", Typed: r.PostForm.Get("typed"), PIN: r.PostForm.Get("pin"), Way: guard.Page}
 	err := p.desk.Decide(id, d)
-	mistake, again := errors.AsType[*guard.Mistake](err)
+	mistake, again := errors.AsType[*guard.MistakeError](err)
 	a, known := p.desk.Look(id)
 	switch {
 	case err == nil:
-		http.Redirect(w, r, id, http.StatusSeeOther)
+		w.Header().Set("Location", url.PathEscape(id))
+		w.WriteHeader(http.StatusSeeOther)
 	case again:
 		p.render(w, http.StatusUnprocessableEntity, screen{Approval: a, Problem: mistake.What, AtPIN: mistake.PIN, Typed: d.Typed})
 	case known:

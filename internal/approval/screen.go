@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aura-mcp/internal/guard"
+	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
 )
 
@@ -61,10 +62,7 @@ func (s screen) Heading() string {
 	case guard.Shown, guard.Running:
 		return s.Preview.Headline
 	case guard.Finished:
-		if s.OK {
-			return "Done"
-		}
-		return "It did not go well"
+		return verdictOf(s.Approval)
 	case guard.Denied:
 		return "Refused"
 	case guard.Expired:
@@ -75,6 +73,20 @@ func (s screen) Heading() string {
 	return "Nothing to approve"
 }
 
+// verdictOf says how an approved plan went. What Aura has taken on is not done yet.
+func verdictOf(a guard.Approval) string {
+	switch a.State {
+	case "":
+		return "It did not go well"
+	case op.Accepted:
+		return "Aura is carrying it out"
+	}
+	return "Done"
+}
+
+// Went says how the plan before this one went.
+func (s screen) Went() string { return verdictOf(*s.Before) }
+
 // Tone is the colour of the page's bar.
 func (s screen) Tone() string {
 	switch {
@@ -82,7 +94,7 @@ func (s screen) Tone() string {
 		return "danger"
 	case s.Stage == guard.Shown:
 		return "caution"
-	case s.Stage == guard.Finished && s.OK:
+	case s.Stage == guard.Finished && s.State != "":
 		return "good"
 	case s.Stage == guard.Finished:
 		return "danger"

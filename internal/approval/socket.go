@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"aura-mcp/internal/guard"
@@ -33,7 +34,7 @@ type Socket struct {
 const watchTime = 2 * time.Second
 
 // Listen makes the socket.
-func (s *Socket) Listen(desk *guard.Desk) error {
+func (s *Socket) Listen(ctx context.Context, desk *guard.Desk) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listener != nil {
@@ -47,7 +48,7 @@ func (s *Socket) Listen(desk *guard.Desk) error {
 	}
 	name := filepath.Join(s.Dir, strconv.Itoa(os.Getpid())+socketEnd)
 	_ = os.Remove(name) // of a process that had our number before
-	listener, err := net.Listen("unix", name)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "unix", name)
 	if err != nil {
 		return fmt.Errorf("socket for terminals: %w", err)
 	}
@@ -68,7 +69,7 @@ func (s *Socket) Close() {
 
 // Show waits for a terminal that watches to show the plan whose turn it is. Where none does, the person has to run the command.
 func (s *Socket) Show(ctx context.Context, desk *guard.Desk) error {
-	if err := s.Listen(desk); err != nil {
+	if err := s.Listen(ctx, desk); err != nil {
 		return err
 	}
 	var id string
@@ -145,7 +146,7 @@ func (s *Socket) handler(desk *guard.Desk) http.Handler {
 		}
 		d.Way = guard.Terminal
 		err := desk.Decide(r.PathValue("id"), d)
-		mistake, again := errors.AsType[*guard.Mistake](err)
+		mistake, again := errors.AsType[*guard.MistakeError](err)
 		switch {
 		case again:
 			s.send(w, verdict{Mistake: mistake.What, PIN: mistake.PIN})
@@ -194,11 +195,13 @@ func Servers(ctx context.Context, dir string) ([]*Server, error) {
 		}
 		c, err := dial(ctx, "", "")
 		if err != nil {
-			_ = os.Remove(name)
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				_ = os.Remove(name) // nobody listens there any more
+			}
 			continue
 		}
 		_ = c.Close()
-		out = append(out, &Server{client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}})
+		out = append(out, &Server{client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}) //nolint:forbidigo // over a socket
 	}
 	return out, nil
 }
@@ -206,13 +209,15 @@ func Servers(ctx context.Context, dir string) ([]*Server, error) {
 // List returns what can be decided there.
 func (s *Server) List(ctx context.Context) ([]guard.Approval, error) {
 	var out []guard.Approval
-	return out, s.do(ctx, http.MethodGet, "", nil, &out)
+	err := s.do(ctx, http.MethodGet, "", nil, &out)
+	return out, err
 }
 
 // Look returns one plan.
 func (s *Server) Look(id string) (guard.Approval, bool) {
 	var out guard.Approval
-	return out, s.do(context.Background(), http.MethodGet, "/"+id, nil, &out) == nil
+	err := s.do(context.Background(), http.MethodGet, "/"+id, nil, &out)
+	return out, err == nil
 }
 
 // Seen says that the person has the plan before them.
@@ -228,7 +233,7 @@ func (s *Server) Decide(id string, d guard.Decision) error {
 	}
 	switch {
 	case v.Mistake != "":
-		return &guard.Mistake{What: v.Mistake, PIN: v.PIN}
+		return &guard.MistakeError{What: v.Mistake, PIN: v.PIN}
 	case v.Closed == guard.ErrNotShown.Error():
 		return guard.ErrNotShown
 	case v.Closed != "":

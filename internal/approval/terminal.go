@@ -45,7 +45,7 @@ func (t *Terminal) Ask(ctx context.Context, d Desk, a guard.Approval) error {
 			return err
 		}
 		err = d.Decide(a.ID, decision)
-		mistake, again := errors.AsType[*guard.Mistake](err)
+		mistake, again := errors.AsType[*guard.MistakeError](err)
 		switch {
 		case err == nil && !decision.Approve:
 			t.printf("Refused.\n")
@@ -151,10 +151,10 @@ func (t *Terminal) line(ctx context.Context, read func() (string, error)) (strin
 	}
 }
 
-// read reads a line as it was typed; its end is no part of it.
+// read reads a line as it was typed; its end is no part of it. Where the terminal ends, nothing more was typed.
 func (t *Terminal) read() (string, error) {
 	line, err := t.lines.ReadString('\n')
-	if err != nil && line == "" {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read the terminal: %w", err)
 	}
 	return strings.TrimRight(line, "\r\n"), nil
@@ -188,11 +188,7 @@ func (t *Terminal) Follow(ctx context.Context, d Desk, id string) {
 			t.printf("The server that ran it is gone; `aura-mcp audit` shows what became of it.\n")
 			return
 		case a.Stage == guard.Finished:
-			if a.OK {
-				t.printf("Done. %s\n", text.EscapeJSON([]byte(a.Outcome)))
-			} else {
-				t.printf("It did not go well. %s\n", text.EscapeJSON([]byte(a.Outcome)))
-			}
+			t.printf("%s. %s\n", verdictOf(a), text.EscapeJSON([]byte(a.Outcome)))
 			return
 		case a.Stage != guard.Running:
 			return

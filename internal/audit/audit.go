@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/gofrs/flock"
 )
 
 // Event is what a line tells of.
@@ -53,7 +55,9 @@ type Line struct {
 	Runs      bool            `json:"runs,omitempty"`     // of a decision: the operation is started now
 	Outcome   string          `json:"outcome,omitempty"`  // of a run: done, accepted, failed, unknown
 	Error     string          `json:"error,omitempty"`
-	Seconds   float64         `json:"seconds,omitempty"`
+	// RequestIDs are Aura's, of the changes that a run sent: what its support asks for.
+	RequestIDs []string `json:"request_ids,omitempty"`
+	Seconds    float64  `json:"seconds,omitempty"`
 }
 
 // Target is what an operation was about.
@@ -67,9 +71,10 @@ type Journal struct {
 	dir    string
 	memory bool // lines are kept here and nowhere else
 
-	mu    sync.Mutex
-	lines []Line
-	watch func(Line)
+	mu      sync.Mutex
+	lines   []Line
+	running map[string]*flock.Flock // by operation, of this process
+	watch   func(Line)
 }
 
 // Watch has f told of every line from now on, before it is written. It is for one who counts, and is set before the first line.
@@ -101,23 +106,34 @@ func (j *Journal) Write(l Line) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+	if l.Event == Decided && l.Runs {
+		j.begin(l.ID)
+	}
+	if err := j.append(l, encoded); err != nil {
+		j.end(l.ID)
 		return fmt.Errorf("audit: %w", err)
+	}
+	if l.Event == Finished {
+		j.end(l.ID) // last: whoever finds the lock free finds the end, too
+	}
+	return nil
+}
+
+func (j *Journal) append(l Line, encoded []byte) error {
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return err
 	}
 	name := filepath.Join(j.dir, l.Time.UTC().Format("2006-01")+".jsonl")
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return fmt.Errorf("audit: %w", err)
+		return err
 	}
 	encoded = append(encoded, '\n')
 	if cutOff(f) {
 		encoded = append([]byte{'\n'}, encoded...)
 	}
 	_, wrote := f.Write(encoded) // one write, so that lines of several processes do not mix
-	if err := errors.Join(wrote, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("audit: %w", err)
-	}
-	return nil
+	return errors.Join(wrote, f.Sync(), f.Close())
 }
 
 // cutOff reports whether the last line has no end, as a crash leaves it: the next one would be lost together with it.
@@ -138,18 +154,44 @@ type Entry struct {
 	Standing Standing `json:"standing"`
 }
 
-// unknownAfter is when a decision without an end counts as of unknown outcome: nothing runs that long.
-const unknownAfter = 5 * time.Minute
+// unknownAfter is when a decision without an end counts as of unknown outcome even if its process lives: nothing runs that
+// long.
+const unknownAfter = 10 * time.Minute
 
 // Read returns the operations decided since a moment, newest first. A line that cannot be read, such as one that a crash cut
 // off, is counted and left out.
 func (j *Journal) Read(since time.Time) (entries []Entry, broken int, err error) {
-	byID := map[string]*Entry{}
+	byID, broken, err := j.load(since)
+	if err != nil {
+		return nil, broken, err
+	}
+	gone := j.gone(byID)
+	if len(gone) > 0 { // unless one has ended just between the two looks
+		if byID, broken, err = j.load(since); err != nil {
+			return nil, broken, err
+		}
+	}
+	for _, e := range byID {
+		if e.Event == Decided && !e.Time.Before(since) {
+			e.Standing = e.standing(gone[e.ID])
+			entries = append(entries, *e)
+		}
+	}
+	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Or(b.Time.Compare(a.Time), strings.Compare(a.ID, b.ID)) })
+	return entries, broken, nil
+}
+
+// load reads the operations of the months since a moment.
+func (j *Journal) load(since time.Time) (byID map[string]*Entry, broken int, err error) {
+	byID = map[string]*Entry{}
 	j.mu.Lock()
 	for _, l := range j.lines {
 		add(byID, l)
 	}
 	j.mu.Unlock()
+	if j.dir == "" { // which would be the working directory
+		return byID, 0, nil
+	}
 	files, err := filepath.Glob(filepath.Join(j.dir, "*.jsonl"))
 	if err != nil {
 		return nil, 0, fmt.Errorf("audit: %w", err)
@@ -164,14 +206,7 @@ func (j *Journal) Read(since time.Time) (entries []Entry, broken int, err error)
 		}
 		broken += unread
 	}
-	for _, e := range byID {
-		if e.Event == Decided && !e.Time.Before(since) {
-			e.Standing = e.standing()
-			entries = append(entries, *e)
-		}
-	}
-	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Or(b.Time.Compare(a.Time), strings.Compare(a.ID, b.ID)) })
-	return entries, broken, nil
+	return byID, broken, nil
 }
 
 func readFile(name string, byID map[string]*Entry) (broken int, err error) {
@@ -212,13 +247,14 @@ func add(byID map[string]*Entry, l Line) {
 	}
 }
 
-func (e *Entry) standing() Standing {
+// standing says how the operation stands; gone: no process runs it.
+func (e *Entry) standing(gone bool) Standing {
 	switch {
 	case e.End != nil:
 		return Standing(e.End.Outcome)
 	case !e.Runs:
 		return Refused
-	case time.Since(e.Time) < unknownAfter:
+	case !gone && time.Since(e.Time) < unknownAfter:
 		return Running
 	}
 	return Unknown

@@ -183,6 +183,7 @@ func (c *Config) tighten(all, file layer) {
 	if stored, err := strconv.Atoi(file["max_instances"].text); err == nil && (c.MaxInstances == 0 || c.MaxInstances > stored) {
 		c.MaxInstances = stored
 	}
+	c.Serving.tighten(all, file)
 	if stored, given := file["secret_sink"]; given && c.SecretSink == "reveal" && stored.text != "reveal" {
 		c.SecretSink = stored.text
 		c.Notices = append(c.Notices, fmt.Sprintf("%s has no effect: %s keeps passwords out of the conversation", all["secret_sink"].origin, stored.origin))

@@ -3,6 +3,7 @@ package config_test
 import (
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,6 +131,123 @@ secret_sink = "file"
 	tight, err := config.Load(sources("max_memory = \"64GB\"\n", []string{"AURA_MCP_MAX_MEMORY=8GB", "AURA_MCP_READ_ONLY=true"}, nil))
 	if err != nil || tight.MaxMemory != "8GB" || !tight.ReadOnly {
 		t.Errorf("not tightened: %+v, %v", tight, err)
+	}
+}
+
+// policySettings has a row for each setting that limits what may happen: as the file has it, as a repository's environment or a
+// command line would loosen it, what counts then, and a value that tightens it.
+func policySettings() map[string]policySetting {
+	text := func(of func(config.Config) string) func(config.Config) any {
+		return func(c config.Config) any { return of(c) }
+	}
+	list := func(of func(config.Config) []string) func(config.Config) any {
+		return func(c config.Config) any { return strings.Join(of(c), " ") }
+	}
+	return map[string]policySetting{
+		"read_only": {`true`, []string{"false"}, true, "", nil, func(c config.Config) any { return c.ReadOnly }},
+		"toolsets": {`["instances", "snapshots"]`, []string{"all", "default", "instances,snapshots,keys"}, "instances snapshots", "snapshots", "snapshots",
+			list(func(c config.Config) []string { return c.Toolsets })},
+		"protected": {`["prod*"]`, []string{"ci-*"}, "ci-* prod*", "x", "x prod*", list(func(c config.Config) []string { return c.Protected })},
+		"locked":    {`["vault"]`, []string{"ci-*"}, "ci-* vault", "x", "x vault", list(func(c config.Config) []string { return c.Locked })},
+		"denied_tools": {`["delete_instance"]`, []string{"list_tenants"}, "list_tenants delete_instance", "pause_instance", "pause_instance delete_instance",
+			list(func(c config.Config) []string { return c.DeniedTools })},
+		"max_memory":    {`"16GB"`, []string{"512GB", "17GB"}, "16GB", "8GB", "8GB", text(func(c config.Config) string { return c.MaxMemory })},
+		"max_instances": {`5`, []string{"6", "10000"}, 5, "3", 3, func(c config.Config) any { return c.MaxInstances }},
+		"allowed_regions": {`["europe-west1", "us-east-1"]`, []string{"eu-west-1", "us-east-1,eu-west-1"}, "europe-west1 us-east-1", "us-east-1", "us-east-1",
+			list(func(c config.Config) []string { return c.AllowedRegions })},
+		"allowed_types": {`["professional-db", "free-db"]`, []string{"enterprise-db", "free-db,enterprise-db"}, "professional-db free-db", "free-db", "free-db",
+			list(func(c config.Config) []string { return c.AllowedTypes })},
+		"approval": {`{ default = "auto", destructive = "page" }`, []string{"auto", "destructive=elicitation", "default=auto,destructive=auto"},
+			config.Approval{Billable: "auto", Disruptive: "auto", Destructive: "page"}, "terminal",
+			config.Approval{Billable: "terminal", Disruptive: "terminal", Destructive: "terminal"}, func(c config.Config) any { return c.Approval }},
+		"auth":         {`"oidc"`, []string{"bearer", "none"}, "oidc", "", nil, text(func(c config.Config) string { return c.Serving.Auth })},
+		"behind_proxy": {`false`, []string{"true"}, false, "", nil, func(c config.Config) any { return c.Serving.BehindProxy }},
+		"allowed_origins": {`["https://a.example", "https://b.example"]`, []string{"https://a.example,https://c.example,https://b.example"}, "https://a.example https://b.example", "https://b.example", "https://b.example",
+			list(func(c config.Config) []string { return c.Serving.Origins })},
+		"safety_snapshots": {`true`, []string{"false"}, true, "", nil, func(c config.Config) any { return c.SafetySnapshots }},
+		"secret_sink":      {`"file"`, []string{"reveal"}, "file", "keyring", "keyring", text(func(c config.Config) string { return c.SecretSink })},
+	}
+}
+
+type policySetting struct {
+	stored  string   // in TOML
+	loose   []string // by environment or flag
+	counts  any      // whatever of loose is given
+	tighter string   // "" where there is nothing tighter
+	then    any
+	of      func(config.Config) any
+}
+
+// noPolicy are the settings that limit nothing: who one is, where Aura is, how much is logged.
+func noPolicy() []string {
+	return []string{"client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url", "requests_per_minute", "log_level",
+		"transport", "listen", "public_url", "tls_cert", "tls_key", "metrics_listen", "log_format", "state_key",
+		"trust_client_elicitation", // neither environment nor flags can set it at all
+	}
+}
+
+func TestNeitherEnvironmentNorFlagsLoosenStoredPolicy(t *testing.T) {
+	t.Parallel()
+	table := policySettings()
+	for _, setting := range config.Settings() {
+		row, ok := table[setting.Key]
+		if !ok {
+			if !slices.Contains(noPolicy(), setting.Key) {
+				t.Errorf("%s is new: give it a row in policySettings, or name it in noPolicy", setting.Key)
+			}
+			continue
+		}
+		t.Run(setting.Key, func(t *testing.T) {
+			t.Parallel()
+			file := setting.Key + " = " + row.stored + "\n"
+			stored := "client_id = \"own\"\nclient_secret = \"own\"\n" + file
+			check := func(file, given string, want any) {
+				t.Helper()
+				layers := map[string]config.Sources{}
+				for _, name := range setting.Env {
+					layers[name] = sources(file, []string{name + "=" + given}, nil)
+					// Credentials of one's own make no difference.
+					layers[name+" with credentials"] = sources(file, []string{name + "=" + given, "AURA_CLIENT_ID=e", "AURA_CLIENT_SECRET=e"}, nil)
+				}
+				if setting.Flag != "" {
+					layers["--"+setting.Flag] = sources(file, nil, map[string]string{setting.Key: given})
+				}
+				for layer, s := range layers {
+					c, err := config.Load(s)
+					if err != nil {
+						t.Fatalf("%s %s: %v", layer, given, err)
+					}
+					if diff := cmp.Diff(want, row.of(c)); diff != "" {
+						t.Errorf("%s %s over %q: %s", layer, given, file, diff)
+					}
+				}
+			}
+			for _, given := range row.loose {
+				check(file, given, row.counts)
+				check(stored, given, row.counts)
+			}
+			if row.tighter != "" {
+				check(file, row.tighter, row.then)
+			}
+			if c, err := config.Load(sources("", []string{setting.Env[0] + "=" + row.loose[0]}, nil)); err != nil || cmp.Equal(row.of(c), row.counts) {
+				t.Errorf("where nothing is stored %s counts for itself: %v, %v", row.loose[0], row.of(c), err)
+			}
+		})
+	}
+}
+
+// What is more than one value cannot be given from outside at all.
+func TestTablesAreTheFilesAlone(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"PREAPPROVED", "HEALTH", "HEALTH_FOR", "TOKENS", "OIDC", "TRUST_CLIENT_ELICITATION"} {
+		if _, err := config.Load(sources("", []string{"AURA_MCP_" + key + "=x"}, nil)); err == nil || !strings.Contains(err.Error(), "there is no such setting") {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	file := "[[preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"ci-*\"]\nmax_per_day = 1\n"
+	c, err := config.Load(sources(file, []string{"AURA_MCP_READ_ONLY=false"}, nil))
+	if err != nil || len(c.Preapproved) != 1 {
+		t.Errorf("%+v, %v", c.Preapproved, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"aura-mcp/auraclient"
@@ -84,6 +85,20 @@ func settleServing(all layer) Serving {
 		s.StateKeys = append(s.StateKeys, raw)
 	}
 	return s
+}
+
+// tighten keeps what the file says of who may come in.
+func (s *Serving) tighten(all, file layer) {
+	if stored, given := file["auth"]; given {
+		s.Auth = stored.text
+	}
+	if stored, given := file["behind_proxy"]; given && stored.text == "false" {
+		s.BehindProxy = false
+	}
+	if _, given := file["allowed_origins"]; given {
+		stored := items(file["allowed_origins"])
+		s.Origins = slices.DeleteFunc(items(all["allowed_origins"]), func(o string) bool { return !slices.Contains(stored, o) })
+	}
 }
 
 func listenAddress(v string) error {

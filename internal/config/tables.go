@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -34,8 +33,7 @@ type HealthFor struct {
 // Fits reports whether a name fits one of the patterns.
 func (h HealthFor) Fits(name string) bool {
 	return slices.ContainsFunc(h.Names, func(pattern string) bool {
-		ok, err := path.Match(strings.ReplaceAll(pattern, "[", `\[`), name)
-		return err == nil && ok
+		return text.Match(pattern, name)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/op"
+	"aura-mcp/prompts"
 )
 
 // Tools is the table of operations: what each is for and what it needs before it runs.
@@ -31,6 +32,23 @@ func approval(worst op.Effects) string {
 		return "a person says yes"
 	}
 	return "none"
+}
+
+// Prompts is the table of prompts, with the arguments that each takes.
+func Prompts(all []prompts.Prompt) string {
+	var b strings.Builder
+	b.WriteString("| prompt | what it is for | arguments |\n|---|---|---|\n")
+	for _, p := range all {
+		names := make([]string, len(p.Arguments))
+		for n, a := range p.Arguments {
+			names[n] = "`" + a.Name + "`"
+			if a.Required {
+				names[n] = "**" + names[n] + "**"
+			}
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, cell(p.Description), strings.Join(names, ", "))
+	}
+	return b.String()
 }
 
 // Settings is the table of settings, with every place that can set them.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"aura-mcp/internal/docgen"
+	"aura-mcp/prompts"
 	"aura-mcp/tools"
 )
 
@@ -15,7 +16,9 @@ func TestGeneratedPartsOfTheReadme(t *testing.T) {
 	t.Parallel()
 	const file = "../../README.md"
 	want := read(t, file)
-	for name, content := range map[string]string{"tools": docgen.Tools(tools.New(tools.Options{}).Catalog()), "settings": docgen.Settings()} {
+	for name, content := range map[string]string{
+		"tools": docgen.Tools(tools.New(tools.Options{}).Catalog()), "prompts": docgen.Prompts(prompts.All()), "settings": docgen.Settings(),
+	} {
 		var err error
 		if want, err = docgen.Replace(want, name, content); err != nil {
 			t.Fatalf("%s: %v", file, err)
@@ -27,6 +30,15 @@ func TestGeneratedPartsOfTheReadme(t *testing.T) {
 func TestGeneratedToolsPage(t *testing.T) {
 	t.Parallel()
 	inSync(t, "../../docs/tools.md", docgen.ToolsPage(tools.New(tools.Options{}).Catalog(), examples(t)))
+}
+
+func TestGeneratedPromptsPage(t *testing.T) {
+	t.Parallel()
+	page, err := docgen.PromptsPage(prompts.All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inSync(t, "../../docs/prompts.md", page)
 }
 
 // inSync compares a file with what it should be, or writes it where UPDATE is set.

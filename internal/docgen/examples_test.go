@@ -135,7 +135,7 @@ func (s *stage) call(t *testing.T, name, arguments string) (question, answer str
 		return "", "", err
 	}
 	if plan.Effects.Guarded() {
-		question = guard.NewPreview(plan).String()
+		question = guard.NewPreview(plan.Shown(t.Context())).String()
 	}
 	out, err := r.Run(t.Context(), op.Call{Progress: func(float64, float64, string) {}}, plan)
 	if err != nil {

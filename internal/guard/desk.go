@@ -48,8 +48,8 @@ type Approval struct {
 	PIN      bool      `json:"pin,omitempty"`     // the approval PIN is wanted, too
 	Outcome  string    `json:"outcome,omitempty"` // what became of it, in words
 	Ended    time.Time `json:"ended,omitzero"`
-	OK       bool      `json:"ok,omitempty"` // of a finished one: it went well
-	Position int       `json:"position"`     // of one not decided: how many are before it
+	State    op.State  `json:"state,omitempty"` // of a finished one: how far Aura has come; empty where it failed
+	Position int       `json:"position"`        // of one not decided: how many are before it
 }
 
 // Decision is what a person says to a plan.
@@ -60,19 +60,19 @@ type Decision struct {
 	Way     Way    `json:"way"`
 }
 
-// A mistake leaves the plan open; the other errors of [Desk.Decide] say that it cannot be decided any more, or not yet.
+// What [Desk.Decide] fails with, besides a [*MistakeError].
 var (
 	ErrGone     = errors.New("this question is not open any more")
 	ErrNotShown = errors.New("another question comes first")
 )
 
-// Mistake is a decision that was not taken and can be given again.
-type Mistake struct {
+// MistakeError is a decision that was not taken and can be given again.
+type MistakeError struct {
 	What string
 	PIN  bool // it was about the PIN
 }
 
-func (m *Mistake) Error() string { return m.What }
+func (m *MistakeError) Error() string { return m.What }
 
 // Desk is where the plans of one principal lie that are decided outside the client, one at a time. Everything on it lives in
 // memory: after a restart nothing is approved.
@@ -141,7 +141,7 @@ func (d *Desk) enter(ctx context.Context, t task, plan op.Plan, by asking, pin b
 	}
 	d.queue = append(d.queue, e)
 	d.known = append(slices.DeleteFunc(d.known, func(old *entry) bool { return !old.view.Ended.IsZero() && time.Since(old.view.Ended) > keptFor }), e)
-	d.show()
+	d.show() //nolint:contextcheck // the doors get the context of the call that asked
 	return e, nil, nil
 }
 
@@ -217,7 +217,7 @@ func (d *Desk) leave(e *entry, stage Stage, outcome string) {
 func (d *Desk) expire(e *entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if e.view.Stage != Shown {
+	if e.view.Stage != Shown || time.Now().Before(e.view.Expires) {
 		return
 	}
 	d.leave(e, Expired, "")
@@ -299,7 +299,7 @@ func (d *Desk) viewed(e *entry) Approval {
 }
 
 // Decide takes a person's decision. An approved plan is carried out at once, whether or not a call still waits for it. The
-// error is a [*Mistake] where the person can try again.
+// error is a [*MistakeError] where the person can try again.
 func (d *Desk) Decide(id string, by Decision) error {
 	d.mu.Lock()
 	e := d.byID(id)
@@ -312,12 +312,13 @@ func (d *Desk) Decide(id string, by Decision) error {
 			return err
 		}
 	}
+	d.expire(e) // where its time is over and the timer late
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
 	case e.view.Stage == Queued:
 		return ErrNotShown
-	case e.view.Stage != Shown || !time.Now().Before(e.view.Expires) || !slices.Contains(e.view.Ways, by.Way):
+	case e.view.Stage != Shown || !slices.Contains(e.view.Ways, by.Way):
 		return ErrGone
 	case !by.Approve:
 		d.gate.denials.add(subject(e.task, e.plan))
@@ -325,7 +326,7 @@ func (d *Desk) Decide(id string, by Decision) error {
 	case e.view.Preview.Confirm != "" && by.Typed != e.view.Preview.Confirm:
 		return d.mistyped(e, by)
 	default:
-		e.flight = d.gate.flights.start(e.task, func() result { return d.carryOut(e, by.Way) })
+		e.flight = d.gate.flights.start(e.task, func(t task) result { return d.carryOut(e, t, by.Way) })
 		d.leave(e, Running, "")
 	}
 	return nil
@@ -334,7 +335,7 @@ func (d *Desk) Decide(id string, by Decision) error {
 // mistyped takes a wrong name; the last one closes the plan.
 func (d *Desk) mistyped(e *entry, by Decision) error {
 	if e.view.Tries--; e.view.Tries > 0 {
-		return &Mistake{What: fmt.Sprintf("that is not the exact name; it can be typed %s more", times(e.view.Tries))}
+		return &MistakeError{What: fmt.Sprintf("that is not the exact name; it can be typed %s more", times(e.view.Tries))}
 	}
 	d.refuse(e, by.Way, fmt.Sprintf("what was typed was not the exact name, %s", times(maxTyped)), "tell the person; call again to have them asked again")
 	return nil
@@ -355,11 +356,11 @@ func (d *Desk) refuse(e *entry, way Way, why, next string) {
 }
 
 // carryOut runs an approved plan after a last look, and puts on the desk what became of it.
-func (d *Desk) carryOut(e *entry, way Way) result {
-	out := d.gate.approved(e.ctx, e.task, e.plan, way)
-	ok, words := told(out)
+func (d *Desk) carryOut(e *entry, t task, way Way) result {
+	out := d.gate.approved(e.ctx, t, e.plan, way)
+	state, words := told(out)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	e.view.Stage, e.view.OK, e.view.Outcome, e.view.Ended = Finished, ok, words, time.Now()
+	e.view.Stage, e.view.State, e.view.Outcome, e.view.Ended = Finished, state, words, time.Now()
 	return out
 }

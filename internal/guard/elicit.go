@@ -24,6 +24,14 @@ type answer struct {
 	result *mcp.ElicitationResult
 }
 
+// approved is the plan that an answer is about, or nil without one.
+func (a *answer) approved() *op.Plan {
+	if a == nil {
+		return nil
+	}
+	return &a.plan.approved
+}
+
 // answered takes the answer that came with a repeated call (2026-07-28). Without a valid state of ours it is ignored:
 // anybody can put answers into a first call, and on older revisions none may come this way at all.
 func (g *Gate) answered(ctx context.Context, request mcp.CallToolRequest) *answer {
@@ -135,7 +143,7 @@ func unseen(asked time.Time, next string) string {
 	if time.Since(asked) >= time.Second {
 		return next
 	}
-	return next + ". The answer came within a second, so the client may not have shown the question to anybody: tell the person that `aura-mcp call` in a terminal asks there"
+	return next + ". The answer came within a second, so the client may not have shown the question to anybody: tell the person that the setting approval = \"page\" asks them in their browser instead"
 }
 
 func notApproved(why, next string) error {

@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"aura-mcp/internal/op"
@@ -24,6 +25,30 @@ type flight struct {
 	done   chan struct{}
 	result result    // after done
 	ended  time.Time // likewise
+	hears  atomic.Pointer[progress]
+}
+
+// progress is who hears how far an operation has come.
+type progress func(done, total float64, message string)
+
+// report tells the progress to the call that waits for the operation now.
+func (f *flight) report(done, total float64, message string) {
+	if hears := f.hears.Load(); hears != nil && *hears != nil {
+		(*hears)(done, total, message)
+	}
+}
+
+// tells makes a call the one that hears the progress. The call before it has ended, or is one of a host that repeats itself.
+func (f *flight) tells(t task) {
+	hears := progress(t.call.Progress)
+	f.hears.Store(&hears)
+}
+
+// waits tells a call's client that the answer takes a person.
+func (t task) waits() {
+	if t.call.Progress != nil {
+		t.call.Progress(1, 0, "waiting for a person to approve it")
+	}
 }
 
 func newFlights() *flights { return &flights{byKey: map[string]*flight{}} }
@@ -43,18 +68,21 @@ func (f *flights) find(t task) *flight {
 	return found
 }
 
-// start runs the operation on its own: the call that started it may end before.
-func (f *flights) start(t task, run func() result) *flight {
+// start runs the operation on its own: the call that started it may end before. run gets the task with its progress going to
+// whichever call waits.
+func (f *flights) start(t task, run func(task) result) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if running := f.byKey[t.key()]; running != nil && !running.landed() {
 		return running // of two approvals of the same thing, one carries it out
 	}
 	started := &flight{done: make(chan struct{})}
+	started.tells(t)
 	f.byKey[t.key()] = started
+	t.call.Progress = started.report
 	f.running.Go(func() {
 		defer func() { started.ended = time.Now(); close(started.done) }()
-		started.result = run()
+		started.result = run(t)
 	})
 	return started
 }
@@ -91,6 +119,7 @@ func (f *flights) told(t task, landed *flight) result {
 
 // attend waits for a flight, as long as the call may last.
 func (g *Gate) attend(ctx context.Context, t task, flying *flight) result {
+	flying.tells(t)
 	timer := time.NewTimer(time.Until(t.call.Deadline.Add(tellTime)))
 	defer timer.Stop()
 	select {

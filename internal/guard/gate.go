@@ -58,6 +58,9 @@ type Options struct {
 	Policy  func(profile string) (Policy, error)
 	Journal *audit.Journal
 	Log     *slog.Logger
+	// Trace prepares the context of a run and returns what then has Aura's request IDs of what it changed, for the audit. Nil
+	// leaves them out.
+	Trace func(context.Context) (_ context.Context, requestIDs func() []string)
 	// Doors lead to a person outside the client.
 	Doors Doors
 	// PIN is asked where something is destroyed; nil where there is none.
@@ -81,6 +84,11 @@ func New(o Options) (*Gate, error) {
 	plans, err := newPlans(o.StateKeys)
 	if err != nil {
 		return nil, err
+	}
+	if o.Trace == nil {
+		o.Trace = func(ctx context.Context) (context.Context, func() []string) {
+			return ctx, func() []string { return nil }
+		}
 	}
 	g := &Gate{Options: o, plans: plans, flights: newFlights(), denials: newDenials(), desks: map[string]*Desk{}}
 	if o.Waiting > 0 {
@@ -108,14 +116,14 @@ func (g *Gate) unhold() {
 	}
 }
 
-// Offers reports whether the policy leaves the operation in a caller's list of tools.
-func (g *Gate) Offers(caller op.Caller, s op.Spec) bool {
+// Withholds says which rule keeps the operation out of a caller's list of tools, or nil.
+func (g *Gate) Withholds(caller op.Caller, s op.Spec) error {
 	policy, _ := g.Policy(caller.Profile) // where it cannot be read, the last one counts
-	return policy.refusal(caller, s) == nil
+	return policy.refusal(caller, s)
 }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
-func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (out result) {
+func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (out *mcp.CallToolResult) {
 	defer g.recovering(o, &out)
 	policy, err := g.Policy(call.Caller.Profile)
 	if err == nil || o.Spec.Effects == op.Read {
@@ -150,10 +158,12 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if waiting := g.Desk(call.Caller.Principal).find(t); waiting != nil {
 		return g.awaitDecision(ctx, t, waiting, callTime)
 	}
-	plan, err := g.planned(ctx, t, policy, answer)
+	plan, err := g.planned(ctx, t, policy, answer.approved())
 	switch {
 	case errors.Is(err, errForbidden):
 		return g.refused(t, plan, "", err)
+	case err != nil && answer != nil: // a person has decided on it, so the audit has it
+		return g.refused(t, answer.plan.approved, Elicitation, err)
 	case err != nil:
 		return op.Failure(err)
 	}
@@ -177,11 +187,12 @@ func (t task) key() string {
 	return strings.Join([]string{t.call.Caller.Profile, t.call.Caller.Principal, t.Operation.Spec.Name, string(t.Arguments())}, "\x00")
 }
 
-// planned reads what the request would do now. Where a person has answered already, this is the last look before it runs:
-// while they read, the world went on. Of an approved bulk the handler looks at each target on its own.
-func (g *Gate) planned(ctx context.Context, t task, policy Policy, answer *answer) (op.Plan, error) {
-	if answer != nil && answer.plan.approved.Bulk {
-		return answer.plan.approved, nil
+// planned reads what the request would do now. Where a person has approved a plan already, this is the last look before it
+// runs: while they read, the world went on, and the settings may have changed. Of an approved bulk the handler looks at each
+// target on its own.
+func (g *Gate) planned(ctx context.Context, t task, policy Policy, approved *op.Plan) (op.Plan, error) {
+	if approved != nil && approved.Bulk {
+		return policy.apply(*approved)
 	}
 	plan, err := t.Plan(ctx)
 	if err != nil {
@@ -202,6 +213,9 @@ func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan,
 	if err := g.denials.rest(subject(t, plan)); err != nil && answer == nil {
 		return g.refused(t, plan, "", err)
 	}
+	if answer == nil {
+		plan = plan.Shown(ctx)
+	}
 	switch {
 	case by.way != Elicitation:
 		return g.askOutside(ctx, t, plan, by)
@@ -210,10 +224,13 @@ func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan,
 	case by.sealed:
 		return g.answeredWith(ctx, t, plan, answer)
 	}
+	if !g.AtTerminal { // where the question itself is shown
+		t.waits()
+	}
 	if answer, err = g.askNow(ctx, t, plan); err != nil {
 		return g.refused(t, plan, Elicitation, err)
 	}
-	if plan, err = g.planned(ctx, t, policy, answer); err != nil {
+	if plan, err = g.lastLook(ctx, t, answer.plan.approved); err != nil {
 		return g.refused(t, plan, Elicitation, err)
 	}
 	return g.answeredWith(ctx, t, plan, answer)
@@ -233,24 +250,26 @@ func (g *Gate) answeredWith(ctx context.Context, t task, now op.Plan, answer *an
 	return g.runAudited(ctx, t, now, Elicitation)
 }
 
-// approved runs a plan that a person approved outside the client, after a last look: while they read, the world went on, the
-// settings included.
-func (g *Gate) approved(ctx context.Context, t task, plan op.Plan, way Way) (out result) {
-	defer g.recovering(t.Operation, &out)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
-	defer cancel()
+// lastLook plans again what a person has decided on: while they read, the world went on, the settings included.
+func (g *Gate) lastLook(ctx context.Context, t task, shown op.Plan) (op.Plan, error) {
 	policy, err := g.Policy(t.call.Caller.Profile)
 	if err == nil {
 		err = policy.refusal(t.call.Caller, t.Operation.Spec)
 	}
 	if err != nil {
-		return g.refused(t, plan, way, err)
+		return shown, err
 	}
-	now := plan
-	if !plan.Bulk {
-		if now, err = g.planned(ctx, t, policy, nil); err != nil {
-			return g.refused(t, plan, way, err)
-		}
+	return g.planned(ctx, t, policy, &shown)
+}
+
+// approved runs a plan that a person approved outside the client, after a last look.
+func (g *Gate) approved(ctx context.Context, t task, plan op.Plan, way Way) (out result) {
+	defer g.recovering(t.Operation, &out)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
+	defer cancel()
+	now, err := g.lastLook(ctx, t, plan)
+	if err != nil {
+		return g.refused(t, plan, way, err)
 	}
 	if !plan.Same(now) {
 		return g.refused(t, now, way, changed(plan, now))
@@ -263,7 +282,7 @@ func (g *Gate) runAudited(ctx context.Context, t task, plan op.Plan, way Way) re
 	if plan.Effects == op.Read {
 		return g.run(ctx, t, plan)
 	}
-	flying := g.flights.start(t, func() result { return g.audited(ctx, t, plan, way) })
+	flying := g.flights.start(t, func(t task) result { return g.audited(ctx, t, plan, way) })
 	return g.attend(ctx, t, flying)
 }
 
@@ -300,9 +319,10 @@ func (g *Gate) audited(ctx context.Context, t task, plan op.Plan, way Way) (out 
 func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (result, audit.Line) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), runTime)
 	defer cancel()
+	ctx, requestIDs := g.Trace(ctx)
 	started := time.Now()
 	out, err := t.Run(ctx, t.call, plan)
-	end := audit.Line{Time: time.Now(), Outcome: string(op.StateOf(out)), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
+	end := audit.Line{Time: time.Now(), Outcome: string(op.StateOf(out)), RequestIDs: requestIDs(), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
 	if err == nil {
 		return encoded(out), end
 	}

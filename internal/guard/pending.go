@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -37,6 +38,9 @@ func (g *Gate) askOutside(ctx context.Context, t task, plan op.Plan, by asking) 
 // answer comes at once, since it is what tells them.
 func (g *Gate) awaitDecision(ctx context.Context, t task, e *entry, patience time.Duration) result {
 	desk := g.Desk(t.call.Caller.Principal)
+	if !g.AtTerminal { // where the question itself is shown
+		t.waits()
+	}
 	release := desk.attend(e)
 	defer release()
 	if !g.hold() {
@@ -107,22 +111,25 @@ func (g *Gate) stillPending(d *Desk, e *entry) result {
 	})
 }
 
-// told is what a person reads of a result: the message of a success, the words of an error.
-func told(r result) (ok bool, words string) {
+// told is what a person reads of a result: the message of a success, with how far it has come, and of an error what happened.
+// What to do about it is said to the model.
+func told(r result) (state op.State, words string) {
 	for _, c := range r.Content {
 		content, isText := mcp.AsTextContent(c)
 		if !isText {
 			continue
 		}
 		if r.IsError {
-			return false, content.Text
+			words, _, _ = strings.Cut(content.Text, "\nWhat to do:")
+			return "", words
 		}
 		var out struct {
-			Message string `json:"message"`
+			State   op.State `json:"state"`
+			Message string   `json:"message"`
 		}
 		if json.Unmarshal([]byte(content.Text), &out) == nil {
-			return true, out.Message
+			return out.State, out.Message
 		}
 	}
-	return !r.IsError, ""
+	return "", ""
 }

@@ -43,24 +43,24 @@ func (g *Gate) checkPIN(e *entry, by Decision) error {
 	defer g.pin.Unlock()
 	until, err := g.lockedUntil()
 	if err != nil {
-		return &Mistake{PIN: true, What: "the audit cannot be read, so the PIN is not taken: " + err.Error()}
+		return &MistakeError{PIN: true, What: "the audit cannot be read, so the PIN is not taken: " + err.Error()}
 	}
 	if time.Now().Before(until) {
-		return &Mistake{PIN: true, What: fmt.Sprintf("after %d wrong PINs none is taken before %s", maxWrongPINs, until.Format("15:04 MST"))}
+		return &MistakeError{PIN: true, What: fmt.Sprintf("after %d wrong PINs none is taken before %s", maxWrongPINs, until.Format("15:04 MST"))}
 	}
 	right, err := g.PIN.Matches(by.PIN)
 	switch {
 	case err != nil:
-		return &Mistake{PIN: true, What: "the PIN cannot be checked: " + err.Error()}
+		return &MistakeError{PIN: true, What: "the PIN cannot be checked: " + err.Error()}
 	case right:
 		return nil
 	}
 	line := g.line(e.task, e.plan, by.Way)
 	line.Decision = wrongPIN
 	if err := g.Journal.Write(line); err != nil { // uncounted tries would make guessing free
-		return &Mistake{PIN: true, What: "the audit cannot be written, so the PIN is not taken: " + err.Error()}
+		return &MistakeError{PIN: true, What: "the audit cannot be written, so the PIN is not taken: " + err.Error()}
 	}
-	return &Mistake{PIN: true, What: fmt.Sprintf("that PIN is wrong; after %d wrong ones none is taken for %d minutes", maxWrongPINs, int(lockedFor.Minutes()))}
+	return &MistakeError{PIN: true, What: fmt.Sprintf("that PIN is wrong; after %d wrong ones none is taken for %d minutes", maxWrongPINs, int(lockedFor.Minutes()))}
 }
 
 // lockedUntil is when the next PIN is taken, after too many wrong ones within a short time, whoever gave them.

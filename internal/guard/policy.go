@@ -3,7 +3,6 @@ package guard
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,9 +75,9 @@ func (p Policy) apply(plan op.Plan) (op.Plan, error) {
 	if err := p.wanted(plan.Wants); err != nil {
 		return plan, err
 	}
-	if plan.Rename != "" && len(plan.Targets) == 1 && p.marks(plan.Targets[0].Name) != p.marks(plan.Rename) {
+	if p.crosses(plan) {
 		plan.Effects |= op.Disruptive
-		plan.Facts = append(slices.Clone(plan.Facts), op.Fact{Label: "protection", Value: "the new name changes whether this database is protected by this server's settings"})
+		plan.Facts = append(slices.Clone(plan.Facts), op.Fact{Label: "protection", Value: "the new name changes which rules of this server's settings hold for this database: whether it is protected, or what runs on it without asking"})
 	}
 	var kept []op.Resource
 	for _, t := range plan.Targets {
@@ -109,16 +108,24 @@ func (p Policy) spares(t op.Resource, bulk bool) string {
 	return ""
 }
 
+// crosses reports whether a plan gives a database a name for which other rules hold.
+func (p Policy) crosses(plan op.Plan) bool {
+	return plan.Rename != "" && len(plan.Targets) == 1 && !slices.Equal(p.marks(plan.Targets[0].Name), p.marks(plan.Rename))
+}
+
 // marks tells names apart by the rules they fall under.
-func (p Policy) marks(name string) [2]bool {
+func (p Policy) marks(name string) []bool {
 	r := op.Resource{Name: name}
-	return [2]bool{matches(p.Protected, r), matches(p.Locked, r)}
+	marks := []bool{matches(p.Protected, r), matches(p.Locked, r)}
+	for _, s := range p.Standing {
+		marks = append(marks, s.names(name))
+	}
+	return marks
 }
 
 func matches(patterns []string, r op.Resource) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
-		byName, err := path.Match(strings.ReplaceAll(pattern, "[", `\[`), r.Name)
-		return (err == nil && byName) || pattern == r.ID
+		return text.Match(pattern, r.Name) || pattern == r.ID
 	})
 }
 
@@ -149,15 +156,20 @@ func gigabytes(size string) float64 {
 	return n
 }
 
+// names reports whether the decision is about databases of a name. One about everything is about none.
+func (s Standing) names(name string) bool {
+	return slices.ContainsFunc(s.Names, func(pattern string) bool { return strings.Trim(pattern, "* ") != "" && text.Match(pattern, name) })
+}
+
 // standing returns the decision made beforehand that covers the plan, if one does and is not used up for today. What destroys
-// is never covered, nor is a protected target.
+// is never covered, nor is a protected target, nor a name for which other rules hold.
 func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) (Standing, bool) {
-	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
+	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
 		return Standing{}, false
 	}
 	for _, s := range p.Standing {
 		covers := slices.Contains(s.Operations, operation) && !slices.ContainsFunc(plan.Targets, func(t op.Resource) bool {
-			return !matches(s.Names, op.Resource{Name: t.Name}) || (s.Tenant != "" && s.Tenant != t.Tenant)
+			return !s.names(t.Name) || (s.Tenant != "" && s.Tenant != t.Tenant)
 		})
 		if covers && s.usedToday(journal)+len(plan.Targets) <= s.MaxPerDay {
 			return s, true
@@ -178,7 +190,7 @@ func (s Standing) usedToday(journal *audit.Journal) int {
 	for _, e := range entries {
 		if e.Way == string(Beforehand) && slices.Contains(s.Operations, e.Operation) {
 			for _, t := range e.Targets {
-				if matches(s.Names, op.Resource{Name: t.Name}) {
+				if s.names(t.Name) {
 					used++
 				}
 			}

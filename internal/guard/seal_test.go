@@ -24,7 +24,7 @@ func request(tb testing.TB, name, thingName string) (task, op.Plan) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return task{Request: r}, plan
+	return task{Request: r, call: op.Call{Caller: op.Caller{Principal: op.Local}}}, plan
 }
 
 // FuzzSealedState changes a valid state in every way the fuzzer finds: only the untouched one is ever accepted, and that once.
@@ -118,6 +118,13 @@ func TestAStateIsBoundToItsRequest(t *testing.T) {
 	}
 	if !taken.fits(r) || taken.fits(other) || taken.fits(elsewhere) {
 		t.Errorf("fits its own %v, other arguments %v, another operation %v", taken.fits(r), taken.fits(other), taken.fits(elsewhere))
+	}
+	for _, caller := range []op.Caller{{Principal: "mallory"}, {Profile: "other", Principal: r.call.Caller.Principal}} {
+		foreign := r
+		foreign.call.Caller = caller
+		if taken.fits(foreign) {
+			t.Errorf("an approval given to %v serves %v", r.call.Caller, caller)
+		}
 	}
 }
 

@@ -94,6 +94,27 @@ func bounded(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, err
 }
 
+// misused answers a message in place of the library, where that is due.
+func (s *Server) misused(w http.ResponseWriter, r *http.Request, body []byte) bool {
+	if s.Misused == nil {
+		return false
+	}
+	answer := s.Misused(r.Context(), body)
+	if answer == nil {
+		return false
+	}
+	encoded, err := json.Marshal(answer)
+	if err != nil {
+		return false
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if mcp.IsModernProtocol(r.Header.Get(mcp.HeaderProtocolVersion)) {
+		w.WriteHeader(http.StatusBadRequest) // so wants the newest revision
+	}
+	_, _ = w.Write(encoded)
+	return true
+}
+
 // scoped asks for more rights where the tool needs them, so that a client can get them and call again. Tokens whose rights
 // nobody can add to get their refusal from the guard, in words.
 func (s *Server) scoped(next http.Handler) http.Handler {
@@ -110,6 +131,9 @@ func (s *Server) scoped(next http.Handler) http.Handler {
 		}
 		note := noteOf(r)
 		note.method = m.Method
+		if s.misused(w, r, body) {
+			return
+		}
 		if m.Method != string(mcp.MethodToolsCall) {
 			next.ServeHTTP(w, r)
 			return

@@ -64,6 +64,8 @@ type Options struct {
 	Access    Access
 	// Effects is the worst that a tool can do, whatever its arguments.
 	Effects func(tool string) (op.Effects, bool)
+	// Misused is the answer to a message that the library would answer worse, or nil. Nil: there is none.
+	Misused func(ctx context.Context, message []byte) map[string]any
 	// PublicURL is where clients reach the server, without a path; nil where they are all on this machine.
 	PublicURL *url.URL
 	// Origins are the web origins whose pages may talk to the server, such as https://inspector.example.com.

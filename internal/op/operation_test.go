@@ -206,6 +206,34 @@ func TestPlansDifferInWhatCounts(t *testing.T) {
 	}
 }
 
+func TestFactsAreReadWhenAPlanIsShown(t *testing.T) {
+	t.Parallel()
+	reads := 0
+	both := make(chan string) // each fact hands the other its value, so that neither can be read alone
+	p := op.Plan{Targets: []op.Resource{{Name: "prod"}}, Facts: []op.Fact{
+		{Label: "fixed", Value: "as it is"},
+		{Label: "moves", Value: "not read", Read: func(_ context.Context, p op.Plan) string { reads++; both <- p.Targets[0].Name; return "a" }},
+		{Label: "moves too", Read: func(context.Context, op.Plan) string { return <-both }},
+	}}
+	shown := p.Shown(t.Context())
+	again := shown.Shown(t.Context())
+	if reads != 1 {
+		t.Errorf("read %d times, want once", reads)
+	}
+	for _, got := range []op.Plan{shown, again} {
+		want := []op.Fact{{Label: "fixed", Value: "as it is"}, {Label: "moves", Value: "a"}, {Label: "moves too", Value: "prod"}}
+		if diff := cmp.Diff(want, got.Facts); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if p.Facts[1].Value != "not read" {
+		t.Errorf("showing a plan changed it: %q", p.Facts[1].Value)
+	}
+	if !p.Same(shown) {
+		t.Error("a plan is not the same once it has been shown")
+	}
+}
+
 func TestErrorsSayWhatWhyAndNext(t *testing.T) {
 	t.Parallel()
 	err := &op.Error{What: "pause_instance is not available", Next: "tell the person", Unchanged: true, RequestID: "abc/1"}

@@ -1,6 +1,10 @@
 package op
 
-import "slices"
+import (
+	"context"
+	"slices"
+	"sync"
+)
 
 // Resource is one thing that a plan touches, as just read. Two reads that differ in any field are a change.
 type Resource struct {
@@ -19,6 +23,9 @@ type Resource struct {
 type Fact struct {
 	Label string `json:"label"`
 	Value string `json:"value"`
+	// Read finds out a value that moves or takes time, such as a figure of a live database, for the plan as the policy left it.
+	// Only [Plan.Shown] calls it. What cannot be read it says in words.
+	Read func(context.Context, Plan) string `json:"-"`
 }
 
 // Wants is a database as it is wished for; empty fields are not part of the wish.
@@ -66,4 +73,22 @@ type Plan struct {
 func (p Plan) Same(other Plan) bool {
 	sameSource := p.Source == other.Source || (p.Source != nil && other.Source != nil && *p.Source == *other.Source)
 	return sameSource && p.Effects == other.Effects && p.Confirm == other.Confirm && slices.Equal(p.Targets, other.Targets)
+}
+
+// Shown is the plan as a person is to see it, with every fact read, all at the same time. Who asks a person calls it, once: the
+// last look before a run needs no facts.
+func (p Plan) Shown(ctx context.Context) Plan {
+	facts := slices.Clone(p.Facts)
+	var group sync.WaitGroup
+	for n := range facts {
+		read := facts[n].Read
+		if read == nil {
+			continue
+		}
+		facts[n].Read = nil
+		group.Go(func() { facts[n].Value = read(ctx, p) })
+	}
+	group.Wait()
+	p.Facts = facts
+	return p
 }
