@@ -104,6 +104,7 @@ type setup struct {
 	gate     *guard.Gate
 	journal  *audit.Journal
 	sim      *aurasim.Server // the demo's
+	remote   *remote         // nil on stdio and in commands
 	close    func()          // ends the ways to the person
 }
 
@@ -142,6 +143,11 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		return nil, usageError{err}
 	}
 	s := &setup{settings: settings, demo: f.demo, log: slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: settings.LogLevel}))}
+	if f.serves {
+		if err := s.overHTTP(p, f); err != nil {
+			return nil, err
+		}
+	}
 	for _, notice := range settings.Notices {
 		s.log.Warn("settings", "notice", notice)
 	}
@@ -160,16 +166,22 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		options.PIN = pin
 	}
 	options.Doors, s.close = p.doors(f, s.log)
+	s.remote.guards(&options)
 	gate, err := guard.New(options)
 	if err != nil {
 		return nil, err
 	}
 	s.gate = gate
-	s.server = newServer(serverOptions{
-		Resources: s.resources(policy),
-		Catalog:   s.accounts.all[0].catalog, Accounts: s.accounts, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
-		Instructions: instructions(time.Now(), s.demo, s.readOnly()) + s.accounts.instructions(),
-	})
+	served := serverOptions{
+		Catalog: s.accounts.all[0].catalog, Accounts: s.accounts, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
+		Instructions: instructions(time.Now(), s.demo, s.readOnly(), s.remote != nil),
+	}
+	if s.remote == nil {
+		served.Instructions += s.accounts.instructions()
+	}
+	s.remote.serves(&served, policy, s.journal)
+	served.Resources = s.resources(policy, served.caller)
+	s.server = newServer(served)
 	return s, nil
 }
 
@@ -293,11 +305,11 @@ func version() string {
 	return "devel"
 }
 
-// settingFlags are the flags that stand for settings, by the key they set.
-func settingFlags() []config.Setting {
+// settingFlags are the flags that stand for settings, by the key they set. Some belong to the server alone.
+func settingFlags(serves bool) []config.Setting {
 	var out []config.Setting
 	for _, s := range config.Settings() {
-		if s.Flag != "" {
+		if s.Flag != "" && (serves || !s.Serves()) {
 			out = append(out, s)
 		}
 	}

@@ -38,6 +38,7 @@ type Config struct {
 	AllowedTypes      []string
 	SecretSink        string // file, keyring or reveal
 	LogLevel          slog.Level
+	Serving           Serving
 	Tables
 	// File is the config file, whether it exists or not; "" where there is no place for one.
 	File string
@@ -142,7 +143,8 @@ func (l layers) profile(s section) (Config, error) {
 	}
 	all, more := tighten(all, s.values)
 	c := settle(all)
-	c.Name, c.File, c.Credentials, c.Tables = s.name, l.fileName, credentials, s.tables
+	c.Name, c.File, c.Credentials = s.name, l.fileName, credentials
+	c.has(s.tables)
 	if c.Name == "" {
 		c.Name = DefaultName
 	}
@@ -180,7 +182,8 @@ func (l layers) demo(s section) (Config, error) {
 	}
 	all, notices := tighten(all, s.values)
 	c := settle(all)
-	c.Name, c.File, c.Tables, c.Notices = DefaultName, l.fileName, s.tables, slices.Concat(s.notices, notices)
+	c.Name, c.File, c.Notices = DefaultName, l.fileName, slices.Concat(s.notices, notices)
+	c.has(s.tables)
 	if len(ignored) > 0 {
 		c.Notices = append(c.Notices, "the demo ignores "+strings.Join(ignored, ", "))
 	}
@@ -190,6 +193,11 @@ func (l layers) demo(s section) (Config, error) {
 // accountKeys name an account or where it is.
 func accountKeys() []string {
 	return []string{"client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url"}
+}
+
+// has gives a profile the tables of its section.
+func (c *Config) has(t Tables) {
+	c.Tables, c.Serving.Tokens, c.Serving.OIDC = t, t.Tokens, t.OIDC
 }
 
 func overlay(layers ...layer) layer {

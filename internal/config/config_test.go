@@ -167,6 +167,10 @@ func policySettings() map[string]policySetting {
 		"approval": {`{ default = "auto", destructive = "page" }`, []string{"auto", "destructive=elicitation", "default=auto,destructive=auto"},
 			config.Approval{Billable: "auto", Disruptive: "auto", Destructive: "page"}, "terminal",
 			config.Approval{Billable: "terminal", Disruptive: "terminal", Destructive: "terminal"}, func(c config.Config) any { return c.Approval }},
+		"auth":         {`"oidc"`, []string{"bearer", "none"}, "oidc", "", nil, text(func(c config.Config) string { return c.Serving.Auth })},
+		"behind_proxy": {`false`, []string{"true"}, false, "", nil, func(c config.Config) any { return c.Serving.BehindProxy }},
+		"allowed_origins": {`["https://a.example", "https://b.example"]`, []string{"https://c.example"}, "https://a.example https://b.example", "https://b.example", "https://b.example",
+			list(func(c config.Config) []string { return c.Serving.Origins })},
 		"safety_snapshots": {`true`, []string{"false"}, true, "", nil, func(c config.Config) any { return c.SafetySnapshots }},
 		"secret_sink":      {`"file"`, []string{"reveal"}, "file", "keyring", "keyring", text(func(c config.Config) string { return c.SecretSink })},
 	}
@@ -183,7 +187,10 @@ type policySetting struct {
 
 // noPolicy are the settings that limit nothing: who one is and in which profile, where Aura is, how much is logged.
 func noPolicy() []string {
-	return []string{"default_profile", "client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url", "requests_per_minute", "log_level"}
+	return []string{"default_profile", "client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url", "requests_per_minute", "log_level",
+		"transport", "listen", "public_url", "tls_cert", "tls_key", "metrics_listen", "log_format", "state_key",
+		"trust_client_elicitation", // neither environment nor flags can set it at all
+	}
 }
 
 func TestNeitherEnvironmentNorFlagsLoosenStoredPolicy(t *testing.T) {
@@ -240,7 +247,7 @@ func TestNeitherEnvironmentNorFlagsLoosenStoredPolicy(t *testing.T) {
 // What is more than one value cannot be given from outside at all.
 func TestTablesAreTheFilesAlone(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"PREAPPROVED", "HEALTH", "HEALTH_FOR"} {
+	for _, key := range []string{"PREAPPROVED", "HEALTH", "HEALTH_FOR", "TOKENS", "OIDC", "TRUST_CLIENT_ELICITATION"} {
 		if _, err := config.Load(sources("", []string{"AURA_MCP_" + key + "=x"}, nil)); err == nil || !strings.Contains(err.Error(), "there is no such setting") {
 			t.Errorf("%s: %v", key, err)
 		}

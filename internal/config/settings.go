@@ -31,7 +31,12 @@ type Setting struct {
 	adds bool
 	// whole says that it holds for the whole process and not for a profile.
 	whole bool
+	// serves says that only the server itself has the flag.
+	serves bool
 }
+
+// Serves reports whether the setting's flag belongs to the server alone, and to no other command.
+func (s Setting) Serves() bool { return s.serves }
 
 // kind is how a setting is written in the config file.
 type kind int
@@ -49,7 +54,7 @@ const listMark = "\n"
 
 // Settings is every setting, in the order of the docs.
 func Settings() []Setting {
-	return []Setting{
+	return append([]Setting{
 		{Key: "client_id", Env: []string{"AURA_CLIENT_ID", "NEO4J_AURA_CLIENT_ID"}, Help: "client ID of an Aura API key", allowed: filled},
 		{Key: "client_secret", Env: []string{"AURA_CLIENT_SECRET", "NEO4J_AURA_CLIENT_SECRET"}, Help: "its secret", allowed: filled},
 		{Key: "metrics_client_id", Env: []string{"AURA_METRICS_CLIENT_ID"}, Help: "client ID of another API key for metrics alone, whose user has the role Metrics Reader", allowed: filled},
@@ -71,7 +76,7 @@ func Settings() []Setting {
 		{Key: "requests_per_minute", Env: []string{envPrefix + "REQUESTS_PER_MINUTE"}, Default: "120", Help: "most requests to Aura in any 60 s; 25 for trial accounts", kind: number, allowed: between(1, 1000)},
 		{Key: byDefaultKey, Help: "of several profiles, the one that serves a call that names none", allowed: filled, whole: true},
 		{Key: "log_level", Env: []string{envPrefix + "LOG_LEVEL"}, Flag: "log-level", Default: "info", Help: "what is logged on standard error", allowed: oneOf("debug", "info", "warn", "error"), whole: true},
-	}
+	}, servingSettings()...)
 }
 
 func (s Setting) allows(text string) error {
@@ -171,6 +176,7 @@ func settle(all layer) Config {
 		c.MaxInstances = n
 	}
 	c.SecretSink = cmp.Or(all["secret_sink"].text, "file")
+	c.Serving = settleServing(all)
 	c.Toolsets = expand(items(all["toolsets"]))
 	if v, given := all["log_level"]; given {
 		_ = c.LogLevel.UnmarshalText([]byte(v.text)) // checked before

@@ -69,6 +69,11 @@ type Options struct {
 	Waiting int
 	// AtTerminal says that the program itself was started by a person at their terminal, who is asked there.
 	AtTerminal bool
+	// Remote says that callers are not at this machine, so that their clients' word for a person's approval proves nothing here
+	// unless the policy trusts it.
+	Remote bool
+	// StateKeys seal what clients carry between requests, 32 bytes each: the first seals, any opens. Without any a random one does.
+	StateKeys [][]byte
 	// Demo says that nothing here is real, so that no command is given to a person that would act on real databases.
 	Demo bool
 }
@@ -76,7 +81,7 @@ type Options struct {
 // New makes a gate. Its plans live in memory: after a restart nothing is approved. What cannot be written to the journal
 // does not run.
 func New(o Options) (*Gate, error) {
-	plans, err := newPlans()
+	plans, err := newPlans(o.StateKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -111,10 +116,10 @@ func (g *Gate) unhold() {
 	}
 }
 
-// Withholds says which rule of a profile's policy keeps the operation out of the list of tools, or nil.
-func (g *Gate) Withholds(profile string, s op.Spec) error {
-	policy, _ := g.Policy(profile) // where it cannot be read, the last one counts
-	return policy.refusal(s)
+// Withholds says which rule keeps the operation out of a caller's list of tools, or nil.
+func (g *Gate) Withholds(caller op.Caller, s op.Spec) error {
+	policy, _ := g.Policy(caller.Profile) // where it cannot be read, the last one counts
+	return policy.refusal(caller, s)
 }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
@@ -122,7 +127,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	defer g.recovering(o, &out)
 	policy, err := g.Policy(call.Caller.Profile)
 	if err == nil || o.Spec.Effects == op.Read {
-		err = policy.refusal(o.Spec)
+		err = policy.refusal(call.Caller, o.Spec)
 	} else {
 		err = &op.Error{What: "the settings of this server cannot be read, so nothing that changes anything runs: " + err.Error(), Next: "tell the person to mend that; reading goes on", Unchanged: true}
 	}
@@ -249,7 +254,7 @@ func (g *Gate) answeredWith(ctx context.Context, t task, now op.Plan, answer *an
 func (g *Gate) lastLook(ctx context.Context, t task, shown op.Plan) (op.Plan, error) {
 	policy, err := g.Policy(t.call.Caller.Profile)
 	if err == nil {
-		err = policy.refusal(t.Operation.Spec)
+		err = policy.refusal(t.call.Caller, t.Operation.Spec)
 	}
 	if err != nil {
 		return shown, err
@@ -306,7 +311,7 @@ func (g *Gate) audited(ctx context.Context, t task, plan op.Plan, way Way) (out 
 	if err := g.Journal.Write(end); err != nil {
 		g.Log.Error("the outcome of an operation could not be written to the audit", "operation", line.Operation, "id", line.ID, "outcome", end.Outcome, "error", err)
 	}
-	g.Log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
+	g.Log.InfoContext(ctx, "operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
 	return out
 }
 

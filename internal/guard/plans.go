@@ -32,27 +32,34 @@ func (p *pending) fits(t task) bool { return p.key == t.key() }
 // plans keeps what waits for a decision. What the client carries is only a sealed reference: single use cannot be had from a
 // token alone, since whoever holds it can send it twice.
 type plans struct {
-	seal cipher.AEAD
+	seals []cipher.AEAD // the first seals, any opens
 
 	mu      sync.Mutex
 	waiting map[string]*pending
 	order   []string
 }
 
-func newPlans() (*plans, error) {
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return nil, fmt.Errorf("key for approvals: %w", err)
+func newPlans(keys [][]byte) (*plans, error) {
+	if len(keys) == 0 {
+		key := make([]byte, 32)
+		if _, err := rand.Read(key); err != nil {
+			return nil, fmt.Errorf("key for approvals: %w", err)
+		}
+		keys = [][]byte{key}
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("key for approvals: %w", err)
+	p := &plans{waiting: map[string]*pending{}}
+	for _, key := range keys {
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return nil, fmt.Errorf("key for approvals: %w", err)
+		}
+		seal, err := cipher.NewGCMWithRandomNonce(block)
+		if err != nil {
+			return nil, fmt.Errorf("key for approvals: %w", err)
+		}
+		p.seals = append(p.seals, seal)
 	}
-	seal, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("key for approvals: %w", err)
-	}
-	return &plans{seal: seal, waiting: map[string]*pending{}}, nil
+	return p, nil
 }
 
 // sealed is what the state says once opened. It repeats what the plan is bound to, so that a state taken to another
@@ -82,7 +89,7 @@ func (p *plans) add(t task, plan op.Plan) (string, error) {
 		delete(p.waiting, p.order[0])
 		p.order = p.order[1:]
 	}
-	box := p.seal.Seal(nil, nil, state, []byte(sealContext)) //nolint:gosec // this AEAD makes its own random nonce
+	box := p.seals[0].Seal(nil, nil, state, []byte(sealContext)) //nolint:gosec // this AEAD makes its own random nonce
 	return base64.RawURLEncoding.EncodeToString(box), nil
 }
 
@@ -94,12 +101,8 @@ func (p *plans) take(reference string) (*pending, error) {
 	if err != nil {
 		return nil, errStateInvalid
 	}
-	opened, err := p.seal.Open(nil, nil, raw, []byte(sealContext))
-	if err != nil {
-		return nil, errStateInvalid
-	}
 	var state sealed
-	if err := json.Unmarshal(opened, &state); err != nil {
+	if !p.open(raw, &state) {
 		return nil, errStateInvalid
 	}
 	p.mu.Lock()
@@ -110,4 +113,13 @@ func (p *plans) take(reference string) (*pending, error) {
 		return nil, errStateInvalid
 	}
 	return plan, nil
+}
+
+func (p *plans) open(box []byte, state *sealed) bool {
+	for _, seal := range p.seals {
+		if opened, err := seal.Open(nil, nil, box, []byte(sealContext)); err == nil {
+			return json.Unmarshal(opened, state) == nil
+		}
+	}
+	return false
 }

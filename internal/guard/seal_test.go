@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"testing"
@@ -28,7 +29,7 @@ func request(tb testing.TB, name, thingName string) (task, op.Plan) {
 
 // FuzzSealedState changes a valid state in every way the fuzzer finds: only the untouched one is ever accepted, and that once.
 func FuzzSealedState(f *testing.F) {
-	p, err := newPlans()
+	p, err := newPlans(nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func mutate(state string, at int, flip byte, cut int, instead []byte) string {
 
 func TestPlansAreBounded(t *testing.T) {
 	t.Parallel()
-	p, err := newPlans()
+	p, err := newPlans(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func TestPlansAreBounded(t *testing.T) {
 
 func TestAStateIsBoundToItsRequest(t *testing.T) {
 	t.Parallel()
-	p, err := newPlans()
+	p, err := newPlans(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,5 +125,37 @@ func TestAStateIsBoundToItsRequest(t *testing.T) {
 		if taken.fits(foreign) {
 			t.Errorf("an approval given to %v serves %v", r.call.Caller, caller)
 		}
+	}
+}
+
+func TestKeysOfStatesCanBeReplaced(t *testing.T) {
+	t.Parallel()
+	older, newer := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	before, err := newPlans([][]byte{older})
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := newPlans([][]byte{newer, older})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, plan := request(t, "destroy_thing", "precious")
+	state, err := before.add(r, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after.waiting, before.waiting = before.waiting, map[string]*pending{}
+	if _, err := after.take(state); err != nil {
+		t.Errorf("a state sealed with the older key is refused: %v", err)
+	}
+	if state, err = after.add(r, plan); err != nil {
+		t.Fatal(err)
+	}
+	before.waiting = after.waiting
+	if _, err := before.take(state); err == nil {
+		t.Error("the older key opens what the newer one has sealed")
+	}
+	if _, err := newPlans([][]byte{older[:5]}); err == nil {
+		t.Error("a key of 5 bytes was taken")
 	}
 }

@@ -91,6 +91,9 @@ func (g *Gate) choose(ctx context.Context, t task, policy Policy, plan op.Plan) 
 			outside = "this server's settings protect it (setting protected), and for that the answer of a client is not enough"
 		}
 	}
+	if g.Remote && !policy.TrustClient {
+		outside = "over a network the answer of a client does not prove that a person gave it"
+	}
 	sealed, can := elicits(ctx)
 	if can && outside == "" && (wanted == Auto || wanted == Elicitation) {
 		return asking{way: Elicitation, sealed: sealed}, nil
