@@ -35,7 +35,6 @@ type remote struct {
 	settings config.Profiles
 	log      *slog.Logger
 	metrics  *httpd.Metrics
-	access   httpd.Access
 	tracing  *telemetry.Tracing // nil where no collector is named
 	policy   *policySource
 	token    *config.Token // of whoever started the server, where the settings have none
@@ -264,7 +263,7 @@ func (s *setup) serveHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer l.Close()
+	defer func() { _ = l.Close() }() // at the latest
 	address := r.address(l)
 	if err := r.ownToken(dir, address); err != nil {
 		return err

@@ -41,7 +41,7 @@ func serve(t *testing.T, settings string, environ []string, args ...string) *ser
 		t.Fatal(err)
 	}
 	s.settings(settings)
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context())) // it ends in the cleanup, after the test
 	s.stop = cancel
 	if !strings.Contains(strings.Join(args, " "), "--transport") {
 		args = append([]string{"--transport", "http"}, args...)
@@ -228,7 +228,7 @@ func (s *served) send(e exchange) answeredWith {
 // plainClient follows nothing and keeps nothing.
 func plainClient() *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		Transport:     &http.Transport{DisableKeepAlives: true}, //nolint:forbidigo // this package speaks HTTP
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
@@ -268,7 +268,9 @@ func TestClientsOfBothErasWorkOverHTTP(t *testing.T) {
 			t.Fatalf("%q: %d tools, %v", era, len(listed.Tools), err)
 		}
 		text, failed := s.call(c, "get_instance", map[string]any{"instance": instance})
-		var i struct{ Name string }
+		var i struct {
+			Name string `json:"name"`
+		}
 		if err := json.Unmarshal([]byte(text), &i); failed || err != nil || i.Name != instance {
 			t.Errorf("%q: get_instance: %v %s", era, err, text)
 		}

@@ -105,7 +105,7 @@ func TestSessionsThatAreDroppedLeaveNothingBehind(t *testing.T) {
 	open := func(n int) {
 		transport := &http.Transport{MaxIdleConnsPerHost: 8}
 		defer transport.CloseIdleConnections()
-		c := &http.Client{Transport: transport}
+		c := &http.Client{Transport: transport} //nolint:forbidigo // this package speaks HTTP
 		var group sync.WaitGroup
 		for range 8 {
 			group.Go(func() {
@@ -242,7 +242,7 @@ func TestAServerThatEndsFinishesWhatItHasStarted(t *testing.T) {
 			}
 			answer := make(chan said, 1)
 			go func() {
-				result, err := c.CallTool(context.Background(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "create_snapshot", Arguments: map[string]any{"instance": "prod"}}})
+				result, err := c.CallTool(context.WithoutCancel(t.Context()), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "create_snapshot", Arguments: map[string]any{"instance": "prod"}}})
 				if err != nil {
 					answer <- said{err.Error(), true}
 					return

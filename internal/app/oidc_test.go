@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/cookiejar"
@@ -206,7 +207,10 @@ func jwtSegment(t *testing.T, v any) string {
 func (p *provider) publicKey() *rsa.PublicKey {
 	p.t.Helper()
 	var set struct {
-		Keys []struct{ Kty, Alg, N, E string }
+		Keys []struct {
+			Kty string `json:"kty"`
+			N   string `json:"n"`
+		} `json:"keys"`
 	}
 	_, page, _ := newBrowser(p.t).open(http.MethodGet, p.issuer+"/jwks", nil)
 	if err := json.Unmarshal([]byte(page), &set); err != nil {
@@ -236,7 +240,7 @@ func TestIdentityProviderLetsInWhoBelongsThere(t *testing.T) {
 	}
 	for _, path := range []string{"/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp"} {
 		var m struct {
-			Resource string
+			Resource string   `json:"resource"`
 			Servers  []string `json:"authorization_servers"`
 			Scopes   []string `json:"scopes_supported"`
 		}
@@ -301,10 +305,7 @@ func (p *provider) refusesForged(s *served, good, id string) {
 		mac.Write([]byte(head))
 		return head + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 	}
-	more := map[string]any{}
-	for key, value := range claims {
-		more[key] = value
-	}
+	more := maps.Clone(claims)
 	more["scope"] = "aura:read aura:write aura:destroy"
 	parts := strings.Split(good, ".")
 	own, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -75,7 +75,7 @@ const schema2020 = `{
 // questions are tools that ask the client, as revisions before 2026-07-28 do it.
 func (f *fixture) questions() {
 	f.tool("test_sampling", func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		answer, err := f.server.RequestSampling(ctx, mcp.CreateMessageRequest{
+		answer, err := f.server.RequestSampling(ctx, mcp.CreateMessageRequest{ //nolint:staticcheck // deprecated in the protocol, and the suite asks for it
 			Request: mcp.Request{Method: string(mcp.MethodSamplingCreateMessage)}, CreateMessageParams: sampling(request.GetString("prompt", ""), 100),
 		})
 		if err != nil {
@@ -140,18 +140,18 @@ func (f *fixture) elicit(ctx context.Context, message, says string, properties m
 
 // notices are tools that tell of themselves while they run.
 func (f *fixture) notices() {
-	log := func(ctx context.Context, lines ...string) (*mcp.CallToolResult, error) {
+	log := func(ctx context.Context, lines ...string) *mcp.CallToolResult {
 		for _, line := range lines {
 			_ = f.server.SendLogMessageToClient(ctx, mcp.NewLoggingMessageNotification(mcp.LoggingLevelInfo, "conformance", line)) // unwanted ones are refused
 			pause(ctx)
 		}
-		return mcp.NewToolResultText("logged"), nil
+		return mcp.NewToolResultText("logged")
 	}
 	f.tool("test_tool_with_logging", func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return log(ctx, "Tool execution started", "Tool processing data", "Tool execution completed")
+		return log(ctx, "Tool execution started", "Tool processing data", "Tool execution completed"), nil
 	})
 	f.tool("test_logging_tool", func(ctx context.Context, _ mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		return log(ctx, "one line")
+		return log(ctx, "one line"), nil
 	})
 	f.tool("test_tool_with_progress", func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		if request.Params.Meta == nil || request.Params.Meta.ProgressToken == nil {

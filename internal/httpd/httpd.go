@@ -158,7 +158,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- h.Serve(l) }()
-	go s.sessions.sweep(s.calls)
+	go s.sessions.sweep(s.calls) //nolint:contextcheck // it goes on while calls come to an end
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve over HTTP: %w", err)

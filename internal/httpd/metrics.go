@@ -59,7 +59,7 @@ func (m *Metrics) Handler() http.Handler {
 			plain(w, http.StatusInternalServerError, "the metrics cannot be gathered")
 			return
 		}
-		format := expfmt.Negotiate(r.Header)
+		format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultAcceptedFormats()...)
 		w.Header().Set("Content-Type", string(format))
 		encoder := expfmt.NewEncoder(w, format)
 		for _, f := range families {
@@ -121,7 +121,7 @@ func (s *Server) called(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 		// The request's own context stays: without it the library would not send what the call still says.
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		defer context.AfterFunc(s.calls, cancel)()
+		defer context.AfterFunc(s.calls, cancel)() //nolint:contextcheck // the context of the server
 		began := time.Now()
 		result, err := next(ctx, request)
 		outcome := "ok"

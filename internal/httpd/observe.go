@@ -40,7 +40,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		a := &answer{ResponseWriter: w, control: http.NewResponseController(w)}
 		inTime(w, r)
 		began := time.Now()
-		defer func() {
+		defer func() { //nolint:contextcheck // the request has it
 			if p := recover(); p != nil {
 				s.Log.ErrorContext(r.Context(), "panic in a request", "panic", p, "stack", string(debug.Stack()))
 				if !a.began() {

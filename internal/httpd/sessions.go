@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -47,12 +48,9 @@ func newSessions(gauge func(int)) *sessions {
 // endsBy lets sessions end in the library, too. It offers no other way to end one than the request with which a client does.
 func (s *sessions) endsBy(h http.Handler) {
 	s.end = func(id string) {
-		r, err := http.NewRequestWithContext(context.Background(), http.MethodDelete, MCPPath, http.NoBody)
-		if err != nil {
-			return
-		}
-		r.Header.Set(server.HeaderKeySessionID, id)
-		h.ServeHTTP(nowhere{}, r)
+		header := http.Header{}
+		header.Set(server.HeaderKeySessionID, id)
+		h.ServeHTTP(nowhere{}, &http.Request{Method: http.MethodDelete, URL: &url.URL{Path: MCPPath}, Header: header, Body: http.NoBody})
 	}
 }
 
@@ -212,7 +210,7 @@ func ofStream(r *http.Request, used *session) (*http.Request, context.CancelFunc
 		context.AfterFunc(ctx, func() { expires.Stop() })
 	}
 	if used != nil {
-		context.AfterFunc(used.done, cancel)
+		context.AfterFunc(used.done, cancel) //nolint:contextcheck // the context of the session
 	}
 	return r.WithContext(ctx), cancel
 }
@@ -240,7 +238,7 @@ func (s *sessions) boundSSE(next http.Handler) http.Handler {
 		defer s.leave(used)
 		r, cancel := ofStream(r, used)
 		defer cancel()
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sessionKey{}, id)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sessionKey{}, id))) //nolint:contextcheck // it is the request's
 	})
 }
 
@@ -255,7 +253,7 @@ func sessionOf(ctx context.Context, _ *http.Request) (string, error) {
 
 // ResolveSessionIdManager gives the library the sessions as the request's principal may see them. Without a request, or with
 // ours that ends a session, it is nobody's view.
-func (s *sessions) ResolveSessionIdManager(r *http.Request) server.SessionIdManager {
+func (s *sessions) ResolveSessionIdManager(r *http.Request) server.SessionIdManager { //nolint:revive // the library names it
 	view := managed{sessions: s}
 	if r != nil {
 		if caller, err := CallerFrom(r.Context()); err == nil {

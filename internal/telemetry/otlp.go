@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -53,9 +54,7 @@ func newCollector(environ []string, version string) (*collector, error) {
 	if u, err := url.Parse(c.address); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT is %q; allowed: an address such as http://localhost:4318", pick("ENDPOINT"))
 	}
-	for name, value := range pairs(pick("HEADERS")) {
-		c.headers[name] = value
-	}
+	maps.Copy(c.headers, pairs(pick("HEADERS")))
 	if n, err := strconv.Atoi(pick("TIMEOUT")); err == nil && n > 0 {
 		c.timeout = time.Duration(n) * time.Millisecond
 	}
@@ -137,7 +136,7 @@ func (s *span) wire() wireSpan {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := wireSpan{
-		TraceID: s.trace, SpanID: s.id, ParentSpanID: s.parent.span, Name: s.name,
+		TraceID: s.trace, SpanID: s.id, ParentSpanID: s.span, Name: s.name,
 		Start: strconv.FormatInt(s.began.UnixNano(), 10), End: strconv.FormatInt(s.end.UnixNano(), 10),
 		Kind:   map[tracing.SpanKind]int{tracing.SpanKindInternal: 1, tracing.SpanKindServer: 2, tracing.SpanKindClient: 3}[s.kind],
 		Status: wireStatus{map[tracing.StatusCode]int{tracing.StatusOK: 1, tracing.StatusError: 2}[s.status]},

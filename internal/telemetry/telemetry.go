@@ -33,6 +33,7 @@ const (
 
 // Tracing is the way to a collector. Make one with [Start].
 type Tracing struct {
+	life context.Context //nolint:containedctx // sending outlasts every request
 	collector
 	log *slog.Logger
 
@@ -51,7 +52,7 @@ func Start(environ []string, version string, log *slog.Logger) (*Tracing, error)
 	if err != nil || c == nil {
 		return nil, err
 	}
-	t := &Tracing{collector: *c, log: log, full: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{})}
+	t := &Tracing{collector: *c, log: log, full: make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}), life: context.Background()}
 	go t.run()
 	return t, nil
 }
@@ -62,6 +63,7 @@ func (t *Tracing) Stop() {
 	<-t.stopped
 }
 
+// run sends what waits, now and then.
 func (t *Tracing) run() {
 	defer close(t.stopped)
 	tick := time.NewTicker(every)
@@ -69,13 +71,13 @@ func (t *Tracing) run() {
 	for {
 		select {
 		case <-tick.C:
-			t.flush(context.Background())
+			t.flush(t.life)
 		case <-t.full:
-			t.flush(context.Background())
+			t.flush(t.life)
 		case <-t.stop:
-			ctx, cancel := context.WithTimeout(context.Background(), flushTime)
-			defer cancel()
+			ctx, cancel := context.WithTimeout(t.life, flushTime)
 			t.flush(ctx)
+			cancel()
 			return
 		}
 	}
