@@ -40,6 +40,7 @@ an assistant's configuration launches. With --transport http it serves a team. "
 					if s.server.err != nil {
 						cancel(s.server.err)
 					}
+					p.economize()
 				case <-ctx.Done():
 				}
 			}()
