@@ -68,9 +68,11 @@ type Options struct {
 	Waiting int
 	// AtTerminal says that the program itself was started by a person at their terminal, who is asked there.
 	AtTerminal bool
-	// Remote says that callers are not at this machine, so that their clients' word for a person's approval proves nothing here
-	// unless the policy trusts it.
-	Remote bool
+	// OverNetwork says that clients come over a network, where their word for a person's approval proves nothing unless the policy
+	// trusts it.
+	OverNetwork bool
+	// Remote is the way to the person behind a principal, or nil for one who is at this machine. Nil: all are.
+	Remote func(principal string) *Remote
 	// StateKeys seal what clients carry between requests, 32 bytes each: the first seals, any opens. Without any a random one does.
 	StateKeys [][]byte
 	// Demo says that nothing here is real, so that no command is given to a person that would act on real databases.
@@ -155,6 +157,9 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 		return g.attend(ctx, t, flying)
 	}
 	if waiting := g.Desk(call.Caller.Principal).find(t); waiting != nil {
+		if unopened(request) {
+			return g.stillPending(t, waiting)
+		}
 		return g.awaitDecision(ctx, t, waiting, callTime)
 	}
 	if err := answer.verdict(); err != nil {

@@ -31,6 +31,9 @@ func (g *Gate) askOutside(ctx context.Context, t task, plan op.Plan, by asking) 
 	case flying != nil:
 		return g.attend(ctx, t, flying)
 	}
+	if r := g.remote(t); r != nil && r.Page != nil {
+		return g.point(ctx, t, e, r)
+	}
 	return g.awaitDecision(ctx, t, e, seenTime)
 }
 
@@ -44,7 +47,7 @@ func (g *Gate) awaitDecision(ctx context.Context, t task, e *entry, patience tim
 	release := desk.attend(e)
 	defer release()
 	if !g.hold() {
-		return g.stillPending(desk, e)
+		return g.stillPending(t, e)
 	}
 	defer g.unhold()
 	until, unseen := time.NewTimer(time.Until(t.askUntil())), time.NewTimer(patience)
@@ -59,11 +62,11 @@ func (g *Gate) awaitDecision(ctx context.Context, t task, e *entry, patience tim
 			unseen.Stop()
 			seen = nil
 		case <-unseen.C:
-			return g.stillPending(desk, e)
+			return g.stillPending(t, e)
 		case <-e.hidden:
-			return g.stillPending(desk, e)
+			return g.stillPending(t, e)
 		case <-until.C:
-			return g.stillPending(desk, e)
+			return g.stillPending(t, e)
 		case <-ctx.Done():
 			release()
 			err := notApproved("the call was cancelled before anybody decided", "")
@@ -84,8 +87,8 @@ func (g *Gate) decided(ctx context.Context, t task, e *entry) result {
 }
 
 // stillPending answers a call whose plan waits on.
-func (g *Gate) stillPending(d *Desk, e *entry) result {
-	view, _ := d.Look(e.view.ID)
+func (g *Gate) stillPending(t task, e *entry) result {
+	view, _ := g.Desk(t.call.Caller.Principal).Look(e.view.ID)
 	tool := view.Tool
 	where := "the question is on the approval page in their browser"
 	next := "tell the person to decide there"
@@ -97,6 +100,9 @@ func (g *Gate) stillPending(d *Desk, e *entry) result {
 			where = "it is asked at a terminal"
 		}
 		next = fmt.Sprintf("tell the person to run `aura-mcp approve %s` in a terminal on this machine, where they can decide", view.ID)
+	}
+	if r := g.remote(t); r != nil && r.Page != nil {
+		where, next = r.where(e)
 	}
 	if view.Position > 0 {
 		where = "1 other question is shown before it"
