@@ -12,19 +12,22 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
 	"github.com/mark3labs/mcp-go/server"
 
+	"aura-mcp/internal/approval"
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/config"
-	"aura-mcp/internal/guard"
 	"aura-mcp/internal/httpd"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/passphrase"
 	"aura-mcp/internal/telemetry"
 	"aura-mcp/internal/text"
+	"aura-mcp/internal/vault"
 )
 
 // remote is what a server over HTTP has besides.
@@ -38,6 +41,8 @@ type remote struct {
 	tracing  *telemetry.Tracing // nil where no collector is named
 	policy   *policySource
 	token    *config.Token // of whoever started the server, where the settings have none
+	base     *url.URL      // where clients and browsers reach the server, once it listens
+	pages    *approval.Remote
 }
 
 // overHTTP prepares the setup for a server over HTTP, if the settings want one. It judges everything that can be judged
@@ -100,14 +105,16 @@ func (r *remote) checkAccess() error {
 		return errors.New("auth = oidc needs the table [oidc] in the config file, with issuer, claim and profiles")
 	case r.Auth == config.AuthOIDC && r.PublicURL == nil:
 		return errors.New("auth = oidc needs public_url: it is what tokens must be meant for")
+	case r.Auth == config.AuthOIDC && r.OIDC.ClientID == "" && slices.ContainsFunc(r.settings.All, func(c config.Config) bool { return c.SecretSink == string(vault.Page) }):
+		return errors.New("secret_sink = page needs client_id and client_secret in the table [oidc]: without them nobody can sign in to see a password")
 	case r.Auth == config.AuthBearer && len(r.Tokens) == 0 && !r.onLoopback():
 		return errors.New("there are no tokens, so nobody could come in: make one with `aura-mcp token create NAME`")
 	}
 	for _, c := range r.settings.All {
-		if _, given := c.Origins["secret_sink"]; given || r.demo || c.ReadOnly {
+		if _, given := c.Origins["secret_sink"]; given || r.demo || c.ReadOnly || r.ownOnly() {
 			continue
 		}
-		return errors.New("secret_sink must be set for a server over HTTP: with \"file\" the one-time passwords of new databases stay on this machine, where whoever runs the server finds them; with \"reveal\" they go into the conversation of whoever creates one; a server with read_only needs none")
+		return errors.New("secret_sink must be set for a server over HTTP: with \"page\" whoever creates a database sees its one-time password once on the approval page; with \"file\" it stays on this machine, where whoever runs the server finds it; with \"reveal\" it goes into the conversation; a server with read_only needs none")
 	}
 	if r.Auth == config.AuthBearer {
 		return r.checkTokens()
@@ -123,6 +130,9 @@ func (r *remote) checkTokens() error {
 	for _, t := range r.Tokens {
 		if _, err := profileNamed(r.settings, t.Profile); err != nil {
 			return fmt.Errorf("token %s: %w", t.Name, err)
+		}
+		if err := passphrase.Check(t.Passphrase); t.Passphrase != "" && err != nil {
+			return fmt.Errorf("token %s: its passphrase %w; `aura-mcp token passphrase %s` makes one", t.Name, err, t.Name)
 		}
 	}
 	if len(r.Tokens) > 0 {
@@ -203,15 +213,6 @@ func (r *remote) newAccess(address string) (httpd.Access, error) {
 	return httpd.Tokens(r.tokens), nil
 }
 
-// guards makes the gate one for callers who are elsewhere. The page and the terminal of this machine are not theirs.
-func (r *remote) guards(o *guard.Options) {
-	if r == nil {
-		return
-	}
-	o.Remote, o.StateKeys, o.Waiting = true, r.StateKeys, 0
-	o.Doors, o.PIN = guard.Doors{}, nil
-}
-
 // serves makes the MCP server one for many callers.
 func (r *remote) serves(o *serverOptions, policy *policySource, journal *audit.Journal) {
 	if r == nil {
@@ -264,7 +265,8 @@ func (s *setup) serveHTTP(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = l.Close() }() // at the latest
-	address := r.address(l)
+	r.base = r.reachedAt(l)
+	address := r.address()
 	if err := r.ownToken(dir, address); err != nil {
 		return err
 	}
@@ -276,9 +278,13 @@ func (s *setup) serveHTTP(ctx context.Context) error {
 	if o, ok := access.(*httpd.OIDC); ok {
 		ready = o.Ready
 	}
+	var pages http.Handler
+	if r.pages = r.makePages(s, access); r.pages != nil {
+		pages = r.pages
+	}
 	h, err := httpd.New(httpd.Options{
 		Transport: httpd.Transport(r.Transport), MCP: s.server.MCPServer, Access: access, Effects: s.server.effects, Misused: s.server.misused,
-		PublicURL: r.PublicURL, Origins: r.Origins, Ready: ready, Metrics: r.metrics, Log: r.log,
+		Pages: pages, PublicURL: r.PublicURL, Origins: r.Origins, Ready: ready, Metrics: r.metrics, Log: r.log,
 	})
 	if err != nil {
 		return err
@@ -331,20 +337,24 @@ func (r *remote) listen(ctx context.Context) (net.Listener, error) {
 	return tls.NewListener(l, c), nil
 }
 
-// address is where clients find MCP.
-func (r *remote) address(l net.Listener) string {
-	base := url.URL{Scheme: "http", Host: l.Addr().String()}
+// reachedAt is where clients and browsers reach the server.
+func (r *remote) reachedAt(l net.Listener) *url.URL {
+	if r.PublicURL != nil {
+		return r.PublicURL
+	}
+	base := &url.URL{Scheme: "http", Host: l.Addr().String()}
 	if r.TLSCert != "" {
 		base.Scheme = "https"
 	}
-	if r.PublicURL != nil {
-		base = *r.PublicURL
-	}
-	path := httpd.MCPPath
+	return base
+}
+
+// address is where clients find MCP.
+func (r *remote) address() string {
 	if r.Transport == config.SSE {
-		path = httpd.SSEPath
+		return r.base.JoinPath(httpd.SSEPath).String()
 	}
-	return base.JoinPath(path).String()
+	return r.base.JoinPath(httpd.MCPPath).String()
 }
 
 // ownToken makes a token for whoever started the server, where nobody has made any. It goes into a file that only they can

@@ -72,7 +72,7 @@ func (s *setup) policyPage(a *account, source *policySource, caller func(context
 		out := resources.Policy{
 			Since: since, Unreadable: err != nil, Demo: s.demo, ReadOnly: p.ReadOnly, Offered: func(o op.Spec) bool { return s.gate.Withholds(caller(ctx), o) == nil },
 			Denied: p.Denied, Protected: p.Protected, Locked: p.Locked, MaxMemory: p.MaxMemory, MaxInstances: p.MaxInstances,
-			Regions: p.Regions, Types: p.Types, SafetySnapshots: a.config.SafetySnapshots, Passwords: passwordWords(vault.Sink(a.config.SecretSink)), Ways: ways(p.Approval),
+			Regions: p.Regions, Types: p.Types, SafetySnapshots: a.config.SafetySnapshots, Passwords: passwordWords(s.sink(a.config)), Ways: ways(p.Approval, s.remote != nil && !s.remote.ownOnly()),
 		}
 		for _, d := range p.Standing {
 			out.Standing = append(out.Standing, resources.Standing{Operations: d.Operations, Names: d.Names, Tenant: d.Tenant, MaxPerDay: d.MaxPerDay})
@@ -82,7 +82,7 @@ func (s *setup) policyPage(a *account, source *policySource, caller func(context
 }
 
 // ways say how a person is asked.
-func ways(a guard.WayByEffect) []string {
+func ways(a guard.WayByEffect, remote bool) []string {
 	of := map[guard.Way][]string{}
 	for _, row := range []struct {
 		way   guard.Way
@@ -94,13 +94,16 @@ func ways(a guard.WayByEffect) []string {
 	out := []string{"What a person approves is one operation on its target as it is at that moment: they type `yes`, or the exact name where something is destroyed. An approval serves once."}
 	for _, way := range guard.Ways() {
 		if of[way] != nil {
-			out = append(out, fmt.Sprintf("What %s is put to the person %s.", strings.Join(of[way], " or "), wayWords(way)))
+			out = append(out, fmt.Sprintf("What %s is put to the person %s.", strings.Join(of[way], " or "), wayWords(way, remote)))
 		}
 	}
 	return append(out, "After two denials the same operation on the same database is refused for 10 minutes without asking.")
 }
 
-func wayWords(w guard.Way) string {
+func wayWords(w guard.Way, remote bool) string {
+	if remote && w != guard.Elicitation && w != guard.Terminal && w != guard.Never {
+		return "on a page of this server, where they sign in with something that no MCP client has"
+	}
 	switch w {
 	case guard.Elicitation:
 		return "by their MCP client (elicitation); a client that cannot ask gets a refusal"
@@ -118,6 +121,8 @@ func passwordWords(sink vault.Sink) string {
 	switch sink {
 	case vault.Keyring:
 		return "into the keyring of the person's account, not into the conversation"
+	case vault.Page:
+		return "onto the approval page of this server, which shows it once to whoever had the database created, and not into the conversation"
 	case vault.Reveal:
 		return "into the conversation, where the assistant sees it (the person chose so)"
 	}

@@ -224,7 +224,7 @@ func (p Process) addAccounts(s *setup, simState string) error {
 // fleetOptions gives the tools their surroundings. The demo keeps its passwords apart: they open nothing.
 func (p Process) fleetOptions(s *setup, a *account) tools.Options {
 	o := tools.Options{
-		Connect: a.connect, Vault: vault.New(vault.Sink(a.config.SecretSink), p.secrets(s.demo)),
+		Connect: a.connect, Vault: vault.New(s.sink(a.config), p.secrets(s.demo)).WithPage(s.passwordsPage),
 		Journal: s.journal, SafetySnapshots: a.config.SafetySnapshots,
 	}
 	if !s.demo {
@@ -232,6 +232,9 @@ func (p Process) fleetOptions(s *setup, a *account) tools.Options {
 	}
 	return o
 }
+
+// passwordsPage is where the people of a server over HTTP see the one-time passwords that wait for them.
+func (s *setup) passwordsPage() string { return s.remote.pages.PasswordsAddress() }
 
 // secrets is the directory of one-time passwords.
 func (p Process) secrets(demo bool) string {

@@ -74,7 +74,7 @@ func (s screen) body() g.Node {
 	case guard.Queued:
 		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text(s.Preview.Headline + " This page shows it when its turn comes."))}
 	case idle:
-		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text("No question is open here. "+s.leave()))}
+		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text("No question is open here. " + s.leave()))}
 	}
 	return s.outcome()
 }

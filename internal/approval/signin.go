@@ -140,14 +140,9 @@ func (p *Passphrases) count(name string) error {
 // Provider is an identity provider that browsers are sent to.
 type Provider interface {
 	// Begin is the address where somebody signs in, now and not by what their browser still has from before.
-	Begin(ctx context.Context, back string, by Attempt) (address string, err error)
+	Begin(ctx context.Context, back, state, nonce, verifier string) (address string, err error)
 	// Finish exchanges the code that came back for the principal who has signed in.
-	Finish(ctx context.Context, back, code string, by Attempt) (principal string, err error)
-}
-
-// Attempt is what binds one sign-in together (OAuth 2.1): nobody can slip in a code of another.
-type Attempt struct {
-	State, Nonce, Verifier string
+	Finish(ctx context.Context, back, code, nonce, verifier string) (principal string, err error)
 }
 
 const (
@@ -164,8 +159,10 @@ type Login struct {
 	begun map[string]attempt // by state
 }
 
+// attempt is what binds one sign-in together (OAuth 2.1), so that nobody can slip in a code of another.
 type attempt struct {
-	Attempt
+	state, nonce, verifier string
+
 	browser [sha256.Size]byte // the digest of the cookie of the browser that began it
 	to      string
 	until   time.Time
@@ -179,10 +176,10 @@ func (l *Login) holds(person) bool { return true }
 func (l *Login) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
 	browser := rand.Text() + rand.Text()
 	a := attempt{
-		Attempt: Attempt{State: rand.Text() + rand.Text(), Nonce: rand.Text() + rand.Text(), Verifier: rand.Text() + rand.Text()},
+		state: rand.Text() + rand.Text(), nonce: rand.Text() + rand.Text(), verifier: rand.Text() + rand.Text(),
 		browser: sha256.Sum256([]byte(browser)), to: r.URL.Query().Get("to"), until: time.Now().Add(attemptTime),
 	}
-	address, err := l.provider.Begin(r.Context(), m.back(), a.Attempt)
+	address, err := l.provider.Begin(r.Context(), m.back(), a.state, a.nonce, a.verifier)
 	if err == nil && !l.keep(a) {
 		err = errors.New("too many people sign in at this moment")
 	}
@@ -209,7 +206,7 @@ func (l *Login) keep(a attempt) bool {
 	if len(l.begun) >= maxAttempts {
 		return false
 	}
-	l.begun[a.State] = a
+	l.begun[a.state] = a
 	return true
 }
 
@@ -239,7 +236,7 @@ func (l *Login) routes(m *Remote, mux *http.ServeMux) {
 			send(w, m.Log, http.StatusForbidden, notSignedIn("The identity provider did not sign you in."))
 			return
 		}
-		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.Attempt)
+		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.nonce, a.verifier)
 		if err != nil {
 			m.Log.WarnContext(r.Context(), "a sign-in to approve was refused", "error", err)
 			send(w, m.Log, http.StatusForbidden, notSignedIn("What the identity provider says of you does not count here; whoever runs this server finds the reason in its log."))

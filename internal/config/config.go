@@ -36,7 +36,7 @@ type Config struct {
 	MaxInstances      int // 0: no limit
 	AllowedRegions    []string
 	AllowedTypes      []string
-	SecretSink        string // file, keyring or reveal
+	SecretSink        string // file, keyring, page or reveal
 	LogLevel          slog.Level
 	Serving           Serving
 	Tables

@@ -139,6 +139,8 @@ type Token struct {
 	SHA256   string `toml:"sha256"` // of the token, in hex
 	ReadOnly bool   `toml:"read_only"`
 	Profile  string `toml:"profile"`
+	// Passphrase is a slow salted hash of what its person types on the approval page; "" where they cannot approve there.
+	Passphrase string `toml:"passphrase"`
 }
 
 // OIDC is an identity provider whose tokens let people use a server over HTTP.

@@ -36,6 +36,7 @@ const (
 	MCPPath     = "/mcp"
 	SSEPath     = "/sse"
 	messagePath = "/message"
+	PagesPath   = "/approve/"
 	HealthPath  = "/healthz"
 	readyPath   = "/readyz"
 	metricsPath = "/metrics"
@@ -66,6 +67,8 @@ type Options struct {
 	Effects func(tool string) (op.Effects, bool)
 	// Misused is the answer to a message that the library would answer worse, or nil. Nil: there is none.
 	Misused func(ctx context.Context, message []byte) map[string]any
+	// Pages are for browsers of people who approve, below [PagesPath]; nil where there are none. They know by themselves who comes.
+	Pages http.Handler
 	// PublicURL is where clients reach the server, without a path; nil where they are all on this machine.
 	PublicURL *url.URL
 	// Origins are the web origins whose pages may talk to the server, such as https://inspector.example.com.
@@ -111,6 +114,9 @@ func New(o Options) (*Server, error) {
 		h := server.NewProtectedResourceMetadataHandler(*metadata)
 		mux.Handle(server.WellKnownProtectedResourcePath, h)
 		mux.Handle(server.WellKnownProtectedResourcePath+MCPPath, h)
+	}
+	if o.Pages != nil {
+		mux.Handle(PagesPath, o.Pages)
 	}
 	mux.HandleFunc("GET "+HealthPath, func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET "+readyPath, s.ready)

@@ -21,7 +21,8 @@ func (s *Server) local(next http.Handler) http.Handler {
 			return
 		}
 		origins := r.Header.Values("Origin")
-		if len(origins) > 1 || (len(origins) == 1 && !s.originAllowed(r, origins[0])) {
+		page := strings.HasPrefix(r.URL.Path, PagesPath) // for nobody's pages but our own, whatever the settings allow
+		if len(origins) > 1 || (len(origins) == 1 && !s.originAllowed(r, origins[0], page)) {
 			refuse(w, http.StatusForbidden, "pages of that origin may not talk to this server (setting allowed_origins)")
 			return
 		}
@@ -29,7 +30,7 @@ func (s *Server) local(next http.Handler) http.Handler {
 			refuse(w, http.StatusForbidden, "pages of another site may not talk to this server")
 			return
 		}
-		if len(origins) == 1 {
+		if len(origins) == 1 && !page {
 			s.share(w, origins[0])
 			if r.Method == http.MethodOptions {
 				w.WriteHeader(http.StatusNoContent)
@@ -59,8 +60,8 @@ func Loopback(name string) bool {
 }
 
 // originAllowed: the server's own pages, and those that the settings name.
-func (s *Server) originAllowed(r *http.Request, origin string) bool {
-	if slices.Contains(s.Origins, origin) {
+func (s *Server) originAllowed(r *http.Request, origin string, ownOnly bool) bool {
+	if !ownOnly && slices.Contains(s.Origins, origin) {
 		return true
 	}
 	u, err := url.Parse(origin)

@@ -78,6 +78,9 @@ func known(path string) string {
 	if strings.HasPrefix(path, "/.well-known/oauth-protected-resource") {
 		return "/.well-known/oauth-protected-resource"
 	}
+	if strings.HasPrefix(path, PagesPath) {
+		return PagesPath // without the ID of the plan
+	}
 	return "other"
 }
 

@@ -38,7 +38,7 @@ type OIDC struct {
 	Provider
 
 	mu       sync.Mutex
-	verifier *oidc.IDTokenVerifier
+	provider *oidc.Provider
 	asked    time.Time // the last time that the provider could not be asked
 	problem  error
 }
@@ -58,15 +58,16 @@ const askAgain = 3 * time.Second
 
 // Ready asks the provider for its keys' address, once it answers.
 func (o *OIDC) Ready(ctx context.Context) error {
-	_, err := o.verify(ctx)
+	_, err := o.discovered(ctx)
 	return err
 }
 
-func (o *OIDC) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+// discovered is the provider as it describes itself, asked once.
+func (o *OIDC) discovered(ctx context.Context) (*oidc.Provider, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.verifier != nil {
-		return o.verifier, nil
+	if o.provider != nil {
+		return o.provider, nil
 	}
 	if o.problem != nil && time.Since(o.asked) < askAgain {
 		return nil, o.problem
@@ -78,20 +79,23 @@ func (o *OIDC) verify(ctx context.Context) (*oidc.IDTokenVerifier, error) {
 		o.asked, o.problem = time.Now(), fmt.Errorf("ask the identity provider: %w", err)
 		return nil, o.problem
 	}
-	o.verifier = provider.VerifierContext(lasting, &oidc.Config{ClientID: o.Audience, SupportedSigningAlgs: algorithms})
-	return o.verifier, nil
+	o.provider = provider
+	return provider, nil
 }
+
+// principal is what a subject is called here.
+func (o *OIDC) principal(subject string) string { return o.Issuer + "#" + subject }
 
 // Identify verifies a token: signature, issuer, audience, times, and the claim that lets its subject in.
 func (o *OIDC) Identify(ctx context.Context, token string) (Identity, error) {
 	if token == "" {
 		return Identity{}, fmt.Errorf("%w: there is none", ErrToken)
 	}
-	verifier, err := o.verify(ctx)
+	provider, err := o.discovered(ctx)
 	if err != nil {
 		return Identity{}, err
 	}
-	verified, err := verifier.Verify(ctx, token)
+	verified, err := provider.Verifier(&oidc.Config{ClientID: o.Audience, SupportedSigningAlgs: algorithms}).Verify(ctx, token)
 	switch {
 	case err != nil && keysUnavailable(err):
 		return Identity{}, fmt.Errorf("ask the identity provider: %w", err)
@@ -113,7 +117,7 @@ func (o *OIDC) Identify(ctx context.Context, token string) (Identity, error) {
 		return Identity{}, fmt.Errorf("%w: its scopes are %q", ErrScope, scopes)
 	}
 	caller := op.Caller{
-		Profile: profile, Principal: o.Issuer + "#" + verified.Subject,
+		Profile: profile, Principal: o.principal(verified.Subject),
 		Withheld: withheld(func(s string) bool { return slices.Contains(scopes, s) }),
 	}
 	return Identity{Caller: caller, Expires: verified.Expiry}, nil
