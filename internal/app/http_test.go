@@ -127,14 +127,20 @@ func (s *served) ownToken() string {
 // client connects an MCP client of an era with a token.
 func (s *served) client(era, token string, options ...client.ClientOption) *client.Client {
 	s.t.Helper()
+	return s.clientThat(era, token, mcp.ClientCapabilities{}, options...)
+}
+
+// clientThat connects a client that declares capabilities.
+func (s *served) clientThat(era, token string, declared mcp.ClientCapabilities, options ...client.ClientOption) *client.Client {
+	s.t.Helper()
 	t, err := transport.NewStreamableHTTP(s.address, transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + token}))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return s.connect(client.NewClient(t, options...), era)
+	return s.connect(client.NewClient(t, options...), era, declared)
 }
 
-func (s *served) connect(c *client.Client, era string) *client.Client {
+func (s *served) connect(c *client.Client, era string, declared mcp.ClientCapabilities) *client.Client {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
 	defer cancel()
@@ -142,7 +148,7 @@ func (s *served) connect(c *client.Client, era string) *client.Client {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = c.Close() })
-	request := mcp.InitializeRequest{Params: mcp.InitializeParams{ProtocolVersion: era, ClientInfo: mcp.Implementation{Name: "test", Version: "1"}}}
+	request := mcp.InitializeRequest{Params: mcp.InitializeParams{ProtocolVersion: era, Capabilities: declared, ClientInfo: mcp.Implementation{Name: "test", Version: "1"}}}
 	if _, err := c.Initialize(ctx, request); err != nil {
 		s.t.Fatalf("initialize: %v\n%s", err, s.log)
 	}
@@ -311,7 +317,7 @@ func TestTheOldTransportReadsAndWritesAndRefusesWhatIsGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.connect(c, legacy)
+	s.connect(c, legacy, mcp.ClientCapabilities{})
 	if text, failed := s.call(c, "get_instance", map[string]any{"instance": "prod-orders"}); failed {
 		t.Errorf("a read failed: %s", text)
 	}
@@ -339,7 +345,7 @@ func TestAnAnswerOfAClientFarAwayIsNoApproval(t *testing.T) {
 				return answered(mcp.ElicitationResponseActionAccept, "yes"), nil
 			})))
 			text, failed := s.call(c, "pause_instance", map[string]any{"instance": "prod-orders"})
-			if failed == trusted || asked != trusted {
+			if failed || asked != trusted || strings.Contains(text, `"approval_pending"`) == trusted {
 				t.Errorf("%q, trusted %v: asked %v, failed %v: %s", era, trusted, asked, failed, text)
 			}
 		}

@@ -33,6 +33,9 @@ func (r *remote) ownOnly() bool {
 
 // away is the way to the person behind a principal, or nil for whoever started the server on their own machine.
 func (r *remote) away(principal string) *guard.Remote {
+	if r.Transport == config.SSE {
+		return &guard.Remote{Why: "the deprecated SSE transport is for what needs none", Fix: "use a client that speaks streamable HTTP, with a server started with --transport http"}
+	}
 	switch r.Auth {
 	case config.AuthOIDC:
 		if r.OIDC.ClientID == "" {
