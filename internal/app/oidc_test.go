@@ -373,3 +373,89 @@ func TestIdentityProviderNamesThePrincipalInTheAudit(t *testing.T) {
 		t.Errorf("the audit has %+v, %v", entries, err)
 	}
 }
+
+// publicly sends what is meant for the public address to where the server really listens, as a proxy would.
+type publicly struct{ base string }
+
+// RoundTrip goes to the server.
+func (p publicly) RoundTrip(r *http.Request) (*http.Response, error) {
+	if "https://"+r.URL.Host == publicAddress {
+		to, err := url.Parse(p.base)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Host, r.URL.Scheme, r.URL.Host = r.URL.Host, to.Scheme, to.Host
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// signsInAt goes through the provider's pages and comes back.
+func (v *visitor) signsInAt(p *provider, address, name string) (at, page string) {
+	v.t.Helper()
+	for range 5 {
+		location, page, _ := v.open(http.MethodGet, address, nil)
+		if location == "" {
+			return address, page
+		}
+		if address = location; strings.HasPrefix(address, p.issuer) {
+			if !strings.Contains(address, "prompt=login") || !strings.Contains(address, "code_challenge_method=S256") || !strings.Contains(address, "client_id=approvals") {
+				v.t.Errorf("people are sent to %s", address)
+			}
+			address = v.signIn(p.issuer, address, name)
+		}
+	}
+	v.t.Fatal("the pages lead in a circle")
+	return "", ""
+}
+
+func TestIdentityProviderSignsInWhoApproves(t *testing.T) {
+	t.Parallel()
+	p := startProvider(t, publicAddress+"/approve/signed-in")
+	settings := p.settings() + "client_id = \"approvals\"\nclient_secret = \"secret-of-the-page\"\n"
+	s := serve(t, settings, nil, "--demo", "--auth", "oidc", "--public-url", publicAddress)
+	token, id := p.token("assistant", "anna", publicAddress+httpd.MCPPath, httpd.ScopeRead, httpd.ScopeWrite)
+	person := func() *visitor {
+		v := s.visitor()
+		v.client.Transport = publicly{s.base} //nolint:forbidigo // this package speaks HTTP
+		return v
+	}
+	c := s.client(modern, token)
+	arguments := map[string]any{"instance": "prod-orders"}
+	text, failed := s.call(c, "pause_instance", arguments)
+	address := decidedAt(t, text, failed)
+
+	bob := person()
+	at, page := bob.signsInAt(p, address, "bob")
+	if !strings.Contains(page, "Signed in as "+p.issuer+"#bob") || strings.Contains(page, "prod-orders") {
+		t.Errorf("another person sees the question: %s", page)
+	}
+	if _, _, status := bob.post(at, url.Values{"decision": {"approve"}}); status != http.StatusNotFound {
+		t.Errorf("another person's approval: status %d", status)
+	}
+
+	// What the assistant holds is of no use: neither its tokens nor an attempt to sign in that another browser began.
+	for _, credential := range []string{token, id} {
+		s.expect(exchange{method: http.MethodGet, path: "/approve/", headers: map[string]string{"Authorization": "Bearer " + credential}}, http.StatusForbidden)
+	}
+	anna := person()
+	begun := address
+	for !strings.HasPrefix(begun, p.issuer) {
+		begun, _, _ = anna.open(http.MethodGet, begun, nil)
+	}
+	back := anna.signIn(p.issuer, begun, "anna")
+	if _, page, status := person().open(http.MethodGet, back, nil); status != http.StatusForbidden || !strings.Contains(page, "not begun in this browser") {
+		t.Errorf("another browser used the sign-in: %d %s", status, page)
+	}
+	at, page = anna.follow(back)
+	if !strings.Contains(page, "prod-orders") || !strings.Contains(at, "/approve/") {
+		t.Fatalf("%s does not show the question: %s", at, page)
+	}
+	if _, page, status := anna.open(http.MethodGet, back, nil); status != http.StatusForbidden {
+		t.Errorf("a sign-in serves twice: %d %s", status, page)
+	}
+	anna.post(at, url.Values{"decision": {"approve"}})
+	if text, failed := s.call(c, "pause_instance", arguments); failed || !strings.Contains(text, `"accepted"`) {
+		t.Errorf("after the approval: %s", text)
+	}
+}
