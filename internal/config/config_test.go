@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -53,7 +54,7 @@ func TestMistakesInSettingsAreNamed(t *testing.T) {
 		{"text for a list", `protected = "prod"`, nil, nil, []string{`a list of texts, such as ["prod*"]`}},
 		{"a list with a number", `protected = ["a", 5]`, nil, nil, []string{"a list of texts"}},
 		{"broken TOML", "read_only = \n", nil, nil, []string{"config.toml:1"}},
-		{"a value that is not allowed", `secret_sink = "desk"`, nil, nil, []string{"secret_sink", `"desk"`, "file, keyring, reveal"}},
+		{"a value that is not allowed", `secret_sink = "desk"`, nil, nil, []string{"secret_sink", `"desk"`, "file, keyring, page, reveal"}},
 		{"a pattern for everything", `protected = ["*"]`, nil, nil, []string{"protected", `"*"`}},
 		{"a size that is none", `max_memory = "lots"`, nil, nil, []string{"max_memory", "64GB"}},
 		{"an unknown toolset", `toolsets = ["instance"]`, nil, nil, []string{"toolsets", `"instance"`, "instances"}},
@@ -275,4 +276,26 @@ func FuzzConfigFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAPassphraseGoesIntoTheTableOfItsToken(t *testing.T) {
+	t.Parallel()
+	const table = "[[tokens]]\nname = \"anna\"\nsha256 = \"0000000000000000000000000000000000000000000000000000000000000000\"\n"
+	for name, of := range map[string]struct{ before, after string }{
+		"alone":                {table, strings.Replace(table, "]]\n", "]]\npassphrase = \"$new\"\n", 1)},
+		"in place of another":  {table + "passphrase = \"$old\"\n", strings.Replace(table, "]]\n", "]]\npassphrase = \"$new\"\n", 1)},
+		"without a line's end": {strings.TrimSpace(table), strings.Replace(strings.TrimSpace(table), "]]\n", "]]\npassphrase = \"$new\"\n", 1)},
+		"among others": {
+			"# a\nread_only = true\n[[tokens]]\nname = \"bob\"\n # b\n" + table + "\n# c\n[health.cpu]\nwarning = 0.7\n",
+			"# a\nread_only = true\n[[tokens]]\nname = \"bob\"\n # b\n" + strings.Replace(table, "]]\n", "]]\npassphrase = \"$new\"\n", 1) + "\n# c\n[health.cpu]\nwarning = 0.7\n",
+		},
+	} {
+		got, err := config.WithPassphrase(of.before, "anna", "$new")
+		if diff := cmp.Diff(of.after, got); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", name, err, diff)
+		}
+	}
+	if _, err := config.WithPassphrase("tokens = [{ name = \"anna\" }]\n", "anna", "$new"); !errors.Is(err, config.ErrNoTable) {
+		t.Errorf("a token on one line: %v", err)
+	}
 }
