@@ -104,7 +104,7 @@ func TestTokensOfProfilesThatThereAreNot(t *testing.T) {
 		table:   `token anna: there is no profile "other"; allowed: work, play`,
 		unnamed: "token bob: no profile is named, and the settings have no default_profile; allowed: work, play",
 		"[oidc]\nissuer = \"https://login.example.com\"\nclaim = \"groups\"\nprofiles = { a = \"other\" }\n": `oidc: profiles: a: there is no profile "other"`,
-		"[profiles.third]\nread_only = true\n[[profiles.third.tokens]]\nname = \"anna\"\n":                  "tokens holds for all profiles: move it to the top of the file",
+		"[profiles.third]\nread_only = true\n[[profiles.third.tokens]]\nname = \"anna\"\n":                   "tokens holds for all profiles: move it to the top of the file",
 	} {
 		var errs syncBuffer
 		home := newHome(t, "secret_sink = \"file\"\n"+settings+twoAccounts)

@@ -4,65 +4,38 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"net/http"
-	"sync"
 	"time"
+
+	"aura-mcp/internal/state"
 )
 
-const (
-	// sessionTime is how long somebody stays signed in. It is short: a browser that is left alone must not approve.
-	sessionTime = 15 * time.Minute
-	// maxBrowsers bounds the sessions that are kept; the oldest gives way.
-	maxBrowsers = 1000
-)
+// sessionTime is how long somebody stays signed in. It is short: a browser that is left alone must not approve.
+const sessionTime = 15 * time.Minute
 
 // person is who has signed in, and by what.
 type person struct {
 	principal string
 	proof     string // of a passphrase: its hash, so that a new one ends what the old one began
-	until     time.Time
 }
 
-// browsers are the sessions of browsers, by the digest of their cookie.
-type browsers struct {
-	mu   sync.Mutex
-	byID map[[sha256.Size]byte]person
+// browserKey is where a session is kept: under the digest of its cookie, not under what opens it.
+func browserKey(cookie string) state.Key {
+	sum := sha256.Sum256([]byte(cookie))
+	return state.Key{Kind: "browser", Name: string(sum[:])}
 }
 
 // remember begins a session and returns what its cookie holds.
-func (b *browsers) remember(p person) string {
-	id := rand.Text() + rand.Text()
-	p.until = time.Now().Add(sessionTime)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.byID == nil {
-		b.byID = map[[sha256.Size]byte]person{}
-	}
-	oldest, at := [sha256.Size]byte{}, time.Time{}
-	for key, each := range b.byID {
-		if !time.Now().Before(each.until) {
-			delete(b.byID, key)
-		} else if at.IsZero() || each.until.Before(at) {
-			oldest, at = key, each.until
-		}
-	}
-	if len(b.byID) >= maxBrowsers {
-		delete(b.byID, oldest)
-	}
-	b.byID[sha256.Sum256([]byte(id))] = p
-	return id
+func (m *Remote) remember(p person) string {
+	cookie := rand.Text() + rand.Text()
+	m.Store.Put(browserKey(cookie), p.principal, p, time.Now().Add(sessionTime))
+	return cookie
 }
 
-func (b *browsers) find(id string) (person, bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p, ok := b.byID[sha256.Sum256([]byte(id))]
-	return p, ok && time.Now().Before(p.until)
-}
-
-func (b *browsers) forget(id string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	delete(b.byID, sha256.Sum256([]byte(id)))
+// signedInAs is who has signed in with this browser, if what they proved still counts.
+func (m *Remote) signedInAs(r *http.Request) (person, bool) {
+	found, _ := m.Store.Get(browserKey(m.cookie(r)))
+	p, ok := found.(person)
+	return p, ok && m.Proof.holds(p)
 }
 
 // cookieName: with the prefix browsers take the cookie over TLS only, and only from this very host. On plain HTTP, which is for

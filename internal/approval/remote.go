@@ -9,6 +9,7 @@ import (
 	"regexp"
 
 	"aura-mcp/internal/guard"
+	"aura-mcp/internal/state"
 )
 
 // RemotePath is below which the pages of a [Remote] are.
@@ -25,9 +26,9 @@ type Remote struct {
 	Proof Proof
 	// Passwords are the one-time passwords that wait for a principal.
 	Passwords Passwords
-	Log       *slog.Logger
-
-	browsers browsers
+	// Store keeps who has signed in.
+	Store state.Store
+	Log   *slog.Logger
 }
 
 // Passwords are the one-time passwords of new databases that wait for the person who had them created. Each is told once.
@@ -81,8 +82,8 @@ func (m *Remote) routes() http.Handler {
 // own gives the desk of whoever has signed in, and leads everybody else to where they do.
 func (m *Remote) own(next func(desk, http.ResponseWriter, *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		person, ok := m.browsers.find(m.cookie(r))
-		if !ok || !m.Proof.holds(person) {
+		person, ok := m.signedInAs(r)
+		if !ok {
 			to := url.Values{"to": {r.PathValue("id")}}
 			if name := r.URL.Query().Get("name"); name != "" {
 				to.Set("name", name)
@@ -133,7 +134,7 @@ func (m *Remote) password(d desk, w http.ResponseWriter, r *http.Request) {
 }
 
 func (m *Remote) signOut(w http.ResponseWriter, r *http.Request) {
-	m.browsers.forget(m.cookie(r))
+	m.Store.Drop(browserKey(m.cookie(r)))
 	m.setCookie(w, "", -1)
 	w.Header().Set("Location", RemotePath)
 	w.WriteHeader(http.StatusSeeOther)
@@ -157,7 +158,7 @@ func (m *Remote) signIn(w http.ResponseWriter, r *http.Request) {
 
 // signedIn begins a session of a browser.
 func (m *Remote) signedIn(ctx context.Context, w http.ResponseWriter, person person, to string) {
-	m.setCookie(w, m.browsers.remember(person), sessionTime)
+	m.setCookie(w, m.remember(person), sessionTime)
 	m.Log.InfoContext(ctx, "a person has signed in to approve", "person", person.principal)
 	w.Header().Set("Location", target(to))
 	w.WriteHeader(http.StatusSeeOther)

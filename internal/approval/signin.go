@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"sync"
 	"time"
 
 	"aura-mcp/internal/passphrase"
+	"aura-mcp/internal/state"
 )
 
 // Proof is how people prove who they are: [Passphrases] or a [Login].
@@ -31,7 +31,7 @@ const (
 var errNotThere = fs.ErrNotExist
 
 const (
-	// maxWrong wrong passphrases lock a name for lockedFor.
+	// maxWrong wrong passphrases within lockedFor lock a name until that is over.
 	maxWrong  = 5
 	lockedFor = 15 * time.Minute
 	// atOnce bounds the passphrases that are tried at a time: each takes 64 MiB for a moment.
@@ -42,21 +42,11 @@ const (
 type Passphrases struct {
 	hash func(name string) (hash string, ok bool)
 	busy chan struct{}
-
-	mu    sync.Mutex
-	tries map[string]tries
-}
-
-// tries are the wrong passphrases of a name since the last right one, or within the last while.
-type tries struct {
-	wrong int
-	since time.Time // the first of them
-	until time.Time // locked until then
 }
 
 // NewPassphrases makes one. hash is the hash of a name's passphrase; ok is false for a name that has none.
 func NewPassphrases(hash func(name string) (hash string, ok bool)) *Passphrases {
-	return &Passphrases{hash: hash, busy: make(chan struct{}, atOnce), tries: map[string]tries{}}
+	return &Passphrases{hash: hash, busy: make(chan struct{}, atOnce)}
 }
 
 func (p *Passphrases) holds(who person) bool {
@@ -80,7 +70,7 @@ func (p *Passphrases) routes(m *Remote, mux *http.ServeMux) {
 			send(w, m.Log, http.StatusTooManyRequests, form.document())
 			return
 		}
-		hash, err := p.try(form.Name, r.PostFormValue("passphrase"))
+		hash, err := p.try(m.Store, form.Name, r.PostFormValue("passphrase"))
 		if err != nil {
 			m.Log.WarnContext(r.Context(), "a sign-in to approve was refused", "error", err)
 			form.Problem = err.Error()
@@ -98,14 +88,15 @@ const unknown = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAA
 var errWrong = fmt.Errorf("that is not the passphrase of that name; after %d wrong ones none is taken for %d minutes", maxWrong, int(lockedFor.Minutes()))
 
 // try returns the hash that the words belong to. A try is counted before it is judged: tries at once must not pass each other.
-func (p *Passphrases) try(name, words string) (string, error) {
+func (p *Passphrases) try(store state.Store, name, words string) (string, error) {
 	hash, known := p.hash(name)
 	if !known {
 		_, _ = passphrase.Matches(unknown, words)
 		return "", errWrong
 	}
-	if err := p.count(name); err != nil {
-		return "", err
+	tries := state.Key{Kind: "passphrase", Name: name}
+	if room, ok := store.Add(tries, maxWrong, lockedFor); !ok {
+		return "", fmt.Errorf("after %d wrong passphrases none of that name is taken before %s", maxWrong, room.Format("15:04 MST"))
 	}
 	right, err := passphrase.Matches(hash, words)
 	if err != nil {
@@ -114,27 +105,8 @@ func (p *Passphrases) try(name, words string) (string, error) {
 	if !right {
 		return "", errWrong
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.tries, name)
+	store.Drop(tries)
 	return hash, nil
-}
-
-func (p *Passphrases) count(name string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now, t := time.Now(), p.tries[name]
-	if now.Before(t.until) {
-		return fmt.Errorf("after %d wrong passphrases none of that name is taken before %s", maxWrong, t.until.Format("15:04 MST"))
-	}
-	if now.Sub(t.since) > lockedFor {
-		t = tries{since: now}
-	}
-	if t.wrong++; t.wrong >= maxWrong {
-		t.until = now.Add(lockedFor)
-	}
-	p.tries[name] = t
-	return nil
 }
 
 // Provider is an identity provider that browsers are sent to.
@@ -145,19 +117,11 @@ type Provider interface {
 	Finish(ctx context.Context, back, code, nonce, verifier string) (principal string, err error)
 }
 
-const (
-	// attemptTime is how long somebody may take to sign in.
-	attemptTime = 10 * time.Minute
-	maxAttempts = 1000
-)
+// attemptTime is how long somebody may take to sign in.
+const attemptTime = 10 * time.Minute
 
 // Login sends people to an identity provider. Make one with [NewLogin].
-type Login struct {
-	provider Provider
-
-	mu    sync.Mutex
-	begun map[string]attempt // by state
-}
+type Login struct{ provider Provider }
 
 // attempt is what binds one sign-in together (OAuth 2.1), so that nobody can slip in a code of another.
 type attempt struct {
@@ -165,11 +129,10 @@ type attempt struct {
 
 	browser [sha256.Size]byte // the digest of the cookie of the browser that began it
 	to      string
-	until   time.Time
 }
 
 // NewLogin makes one.
-func NewLogin(p Provider) *Login { return &Login{provider: p, begun: map[string]attempt{}} }
+func NewLogin(p Provider) *Login { return &Login{provider: p} }
 
 func (l *Login) holds(person) bool { return true }
 
@@ -177,17 +140,15 @@ func (l *Login) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
 	browser := rand.Text() + rand.Text()
 	a := attempt{
 		state: rand.Text() + rand.Text(), nonce: rand.Text() + rand.Text(), verifier: rand.Text() + rand.Text(),
-		browser: sha256.Sum256([]byte(browser)), to: r.URL.Query().Get("to"), until: time.Now().Add(attemptTime),
+		browser: sha256.Sum256([]byte(browser)), to: r.URL.Query().Get("to"),
 	}
 	address, err := l.provider.Begin(r.Context(), m.back(), a.state, a.nonce, a.verifier)
-	if err == nil && !l.keep(a) {
-		err = errors.New("too many people sign in at this moment")
-	}
 	if err != nil {
 		m.Log.ErrorContext(r.Context(), "nobody can sign in to approve", "error", err)
 		send(w, m.Log, http.StatusServiceUnavailable, notSignedIn("Signing in does not work at the moment. Try again soon; whoever runs this server finds the reason in its log."))
 		return
 	}
+	m.Store.Put(attemptKey(a.state), "", a, time.Now().Add(attemptTime))
 	m.setNamedCookie(w, "sign-in", browser, attemptTime)
 	w.Header().Set("Location", address)
 	w.WriteHeader(http.StatusSeeOther)
@@ -195,37 +156,23 @@ func (l *Login) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
 
 func (m *Remote) back() string { return m.Base.JoinPath(callbackPath).String() }
 
-func (l *Login) keep(a attempt) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for state, each := range l.begun {
-		if !time.Now().Before(each.until) {
-			delete(l.begun, state)
-		}
-	}
-	if len(l.begun) >= maxAttempts {
-		return false
-	}
-	l.begun[a.state] = a
-	return true
-}
+func attemptKey(name string) state.Key { return state.Key{Kind: "sign-in", Name: name} }
 
-// take ends an attempt: whatever comes of it, it serves once.
-func (l *Login) take(state, browser string) (attempt, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	a, ok := l.begun[state]
-	if !ok || a.browser != sha256.Sum256([]byte(browser)) || !time.Now().Before(a.until) {
+// take ends an attempt of a browser: whatever comes of it, it serves once. Another browser does not end it.
+func (m *Remote) take(name, browser string) (attempt, bool) {
+	found, _ := m.Store.Get(attemptKey(name))
+	if a, ok := found.(attempt); !ok || a.browser != sha256.Sum256([]byte(browser)) {
 		return attempt{}, false
 	}
-	delete(l.begun, state)
-	return a, true
+	found, _ = m.Store.Take(attemptKey(name))
+	a, ok := found.(attempt)
+	return a, ok
 }
 
 func (l *Login) routes(m *Remote, mux *http.ServeMux) {
 	mux.HandleFunc("GET "+callbackPath, func(w http.ResponseWriter, r *http.Request) {
 		said := r.URL.Query()
-		a, ok := l.take(said.Get("state"), m.namedCookie(r, "sign-in"))
+		a, ok := m.take(said.Get("state"), m.namedCookie(r, "sign-in"))
 		m.setNamedCookie(w, "sign-in", "", -1)
 		if !ok {
 			send(w, m.Log, http.StatusForbidden, notSignedIn("This sign-in was not begun in this browser, or too long ago. Open the address of the question again."))

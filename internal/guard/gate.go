@@ -20,6 +20,7 @@ import (
 
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/state"
 )
 
 const (
@@ -75,6 +76,8 @@ type Options struct {
 	Remote func(principal string) *Remote
 	// StateKeys seal what clients carry between requests, 32 bytes each: the first seals, any opens. Without any a random one does.
 	StateKeys [][]byte
+	// Store keeps the plans that clients answer; nil is this process's memory.
+	Store state.Store
 	// Demo says that nothing here is real, so that no command is given to a person that would act on real databases.
 	Demo bool
 }
@@ -82,7 +85,10 @@ type Options struct {
 // New makes a gate. Its plans live in memory: after a restart nothing is approved. What cannot be written to the journal
 // does not run.
 func New(o Options) (*Gate, error) {
-	plans, err := newPlans(o.StateKeys)
+	if o.Store == nil {
+		o.Store = state.NewMemory()
+	}
+	plans, err := newPlans(o.StateKeys, o.Store)
 	if err != nil {
 		return nil, err
 	}
