@@ -80,7 +80,9 @@ func TestACallerHasTheirOwnProfileAndNoOther(t *testing.T) {
 		t.Errorf("the page does not say whose database it is: %s", page)
 	}
 	v.post(at, url.Values{"decision": {"approve"}})
-	v.page(at, "outcome")
+	if text, _ := s.call(hers, "pause_instance", arguments); !strings.Contains(text, `"accepted"`) {
+		t.Errorf("the outcome: %s", text)
+	}
 	for name, want := range map[string]string{"work": "paus", "play": "running"} {
 		for _, i := range auras[name].Instances() {
 			if !strings.Contains(i.Status, want) {

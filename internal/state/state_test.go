@@ -38,11 +38,11 @@ func TestValuesEndWithTheirTime(t *testing.T) {
 		m := state.NewMemory()
 		m.Put(key(1), "anna", "x", time.Now().Add(time.Minute))
 		m.Put(key(2), "anna", "y", time.Now().Add(time.Minute))
-		time.Sleep(59 * time.Second)
+		<-time.After(59 * time.Second)
 		if v, ok := m.Get(key(1)); !ok || v != "x" {
 			t.Errorf("before its time: %v, %v", v, ok)
 		}
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		if v, ok := m.Get(key(1)); ok {
 			t.Errorf("after its time: %v", v)
 		}
@@ -79,12 +79,12 @@ func TestTriesAreCounted(t *testing.T) {
 			if _, ok := m.Add(key(1), 5, time.Hour); !ok {
 				t.Fatalf("the try %d was refused", n+1)
 			}
-			time.Sleep(time.Minute)
+			<-time.After(time.Minute)
 		}
 		if room, ok := m.Add(key(1), 5, time.Hour); ok || !room.Equal(begun.Add(time.Hour)) {
 			t.Errorf("the sixth: %v, %v", room, ok)
 		}
-		time.Sleep(55 * time.Minute)
+		<-time.After(55 * time.Minute)
 		if _, ok := m.Add(key(1), 5, time.Hour); !ok {
 			t.Error("there is no room when the first is an hour old")
 		}
