@@ -17,7 +17,7 @@ var ErrNoTable = errors.New("the token has no [[tokens]] table of its own")
 // else as it is.
 func WithPassphrase(content, name, hash string) (string, error) {
 	lines := strings.SplitAfter(content, "\n")
-	for from := 0; from < len(lines); from++ {
+	for from := range lines {
 		if !beginsTable(lines[from], "[[tokens]]") {
 			continue
 		}

@@ -52,7 +52,7 @@ func (s Shelf) Take(owner, name string, show func(content string) error) error {
 	if err != nil {
 		return fmt.Errorf("passwords: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it is only looked into
 	taken := "shown-" + name
 	if err := root.Rename(name, taken); err != nil {
 		return fmt.Errorf("passwords: %w", err)
