@@ -26,6 +26,7 @@ import (
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/health"
+	"aura-mcp/internal/install"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 	"aura-mcp/prompts"
@@ -48,6 +49,10 @@ type Process struct {
 	// process; empty where there is none.
 	ForwardDir func(ctx context.Context, runDir string) (string, error)
 	RunDir     string
+	// Executable is the absolute path of this program, by the name that outlives an upgrade; empty where the system does not say.
+	Executable string
+	// Keys is where the person's API keys are stored.
+	Keys install.CredentialStore
 	// Terminal opens the terminal the person sits at, which is neither standard input nor output of a program that a client
 	// launched. It fails where there is none.
 	Terminal func() (io.ReadWriteCloser, error)
@@ -258,7 +263,7 @@ func (s *setup) client(id string, secret auraclient.Secret, baseURL, authURL str
 func errNoCredentials() error {
 	return &op.Error{
 		What: "there are no Aura credentials, so nothing can be read or changed",
-		Next: "tell the person to set AURA_CLIENT_ID and AURA_CLIENT_SECRET in the environment of this server (API keys are made in the Aura console under Account, API keys), or to start it with --demo to try it on a simulated fleet",
+		Next: "tell the person to run aura-mcp install, which asks for an API key, or to set AURA_CLIENT_ID and AURA_CLIENT_SECRET in the environment of this server (API keys are made in the Aura console under Account, API keys), or to start it with --demo to try it on a simulated fleet",
 	}
 }
 
