@@ -268,8 +268,11 @@ func (p Process) changePIN(ctx context.Context, terminal *approval.Terminal, rem
 		}
 	}
 	if remove {
+		if err := pin.Change(""); err != nil {
+			return err
+		}
 		fmt.Fprintln(p.Stdout, "the PIN is removed")
-		return pin.Change("")
+		return nil
 	}
 	first, err := terminal.Hidden(ctx, "the new PIN, at least 4 characters")
 	if err != nil {

@@ -104,8 +104,11 @@ func (a *answer) denied() bool {
 	return a.result != nil && a.result.Action == mcp.ElicitationResponseActionDecline && time.Since(a.plan.asked) >= time.Second
 }
 
-// verdict is nil when the person approved the plan.
+// verdict is nil when the person approved the plan, and where there is no answer yet.
 func (a *answer) verdict() error {
+	if a == nil {
+		return nil
+	}
 	if a.result == nil {
 		return notApproved("the client sent no answer to the question", "tell the person; call again to have them asked again")
 	}
