@@ -34,7 +34,7 @@ GENERATED_TESTS := Golden|Generated|Snapshot
 # The parts of make check, cheapest first. .ci/run reads this list.
 CHECKS := fmt-check tidy-check vet lint docs-check test-race
 
-.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector browser build clean
+.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector browser keyring build clean
 .PHONY: mcpb image release-check
 
 help: ## This list
@@ -104,6 +104,9 @@ inspector: build ## The official MCP inspector's checks (needs npm; brings Node 
 browser: ## The tests that click on pages in Chromium (installs it on Debian and Ubuntu)
 	bash .ci/chromium.sh
 	BROWSER_TESTS=required go test -count=1 -run '^TestBrowser' ./internal/app
+
+keyring: ## The test with a real keyring (skipped where dbus-run-session and gnome-keyring-daemon are not installed)
+	go test -count=1 -v -run '^TestARealKeyring' .
 
 build: ## bin/aura-mcp
 	CGO_ENABLED=0 go build -trimpath -o bin/aura-mcp$(EXE) .

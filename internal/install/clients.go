@@ -175,7 +175,7 @@ func Find(id string) (Client, error) {
 // File is where the client's configuration is, whether it exists or not.
 func (c Client) File(s System) (string, error) {
 	if s.Home == "" {
-		return "", fmt.Errorf("this account has no home directory, so the configuration of %s cannot be found: name it with --file", c.Title)
+		return "", fmt.Errorf("this account has no home directory, so the configuration of %s cannot be found: set HOME (on Windows USERPROFILE), or name it with --file", c.Title)
 	}
 	if c.ambiguous != nil {
 		if several := c.ambiguous(s); len(several) > 0 {

@@ -32,7 +32,7 @@ type backup struct {
 // keep stores the file as it is now. Only this account can read it: configurations hold keys of other servers.
 func (c Change) keep(dir string) error {
 	if dir == "" {
-		return errors.New("this account has no directory for private state")
+		return errors.New("this account has no directory for private state: set HOME (on Windows LOCALAPPDATA)")
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
