@@ -200,15 +200,15 @@ func (t *tour) patiently(ctx context.Context, name string, arguments map[string]
 	for {
 		select {
 		case message = <-messages:
-			if !t.screen.terminal {
+			if !t.screen.replaces {
 				t.screen.line("  … %s", message)
 			}
 		case <-tick.C:
-			if t.screen.terminal {
+			if t.screen.replaces {
 				t.screen.bar(time.Since(begun).Seconds()/limit, message)
 			}
 		case o := <-done:
-			if t.screen.terminal {
+			if t.screen.replaces {
 				t.screen.bar(1, "")
 				t.screen.line("")
 			}

@@ -367,3 +367,37 @@ func TestATerminalIsGivenBackWhenThePersonInterrupts(t *testing.T) {
 		t.Errorf("the terminal hides what is typed: %v", err)
 	}
 }
+
+// Colour is for a person who wants it: on a terminal, and not with NO_COLOR. A dumb terminal cannot write over a line either.
+func TestColourIsForTerminals(t *testing.T) {
+	t.Parallel()
+	device, err := sits(t).open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer device.Close()
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	terminal, ok := device.(*os.File)
+	if !ok {
+		t.Fatalf("the terminal is a %T", device)
+	}
+	for _, tt := range []struct {
+		out              *os.File
+		environ          []string
+		colour, replaces bool
+	}{
+		{terminal, []string{"TERM=xterm"}, true, true},
+		{terminal, []string{"TERM=xterm", "NO_COLOR="}, true, true},
+		{terminal, []string{"TERM=xterm", "NO_COLOR=1"}, false, true},
+		{terminal, []string{"TERM=dumb"}, false, false},
+		{file, []string{"TERM=xterm"}, false, false},
+	} {
+		if s := newScreen(tt.out, tt.environ); s.colour != tt.colour || s.replaces != tt.replaces || (s.paint(red, "x") == "x") == tt.colour {
+			t.Errorf("%s %v: %+v", tt.out.Name(), tt.environ, s)
+		}
+	}
+}

@@ -25,7 +25,7 @@ type installer struct {
 
 	client, name, file     string
 	demo, yes, undo, print bool
-	newKey                 bool
+	newKey, json           bool
 }
 
 func installCommand(p Process) *cobra.Command {
@@ -60,6 +60,7 @@ AURA_CLIENT_SECRET is taken instead of asking. Without --client it shows which c
 	c.Flags().BoolVar(&i.print, "print", false, "print the entry and write nothing")
 	c.Flags().BoolVar(&i.newKey, "new-key", false, "store another API key in place of the stored one")
 	c.Flags().Var(&settingFlag{set: i.set, key: "profile"}, "profile", "store the API key of this profile of the config file, by its `name`")
+	c.Flags().BoolVar(&i.json, "json", false, "print the list of clients as JSON")
 	_ = c.RegisterFlagCompletionFunc("client", cobra.FixedCompletions(ids, cobra.ShellCompDirectiveNoFileComp)) // the flag is there
 	return c
 }
@@ -84,6 +85,9 @@ func (i *installer) run(ctx context.Context) error {
 		return usageError{errors.New("--undo takes the last change back, whatever it was: it goes with --client, --file and --yes only")}
 	case (i.newKey || i.set["profile"] != "") && (i.demo || i.print):
 		return usageError{errors.New("--new-key and --profile do not go with --demo or --print, which need no API key")}
+	}
+	if i.json && (i.client != "" || i.newKey) {
+		return usageError{errors.New("--json goes with the list of clients, which aura-mcp install alone prints")}
 	}
 	if i.client == "" {
 		switch {
@@ -160,12 +164,21 @@ func (i *installer) configuration(client install.Client) (string, error) {
 	return client.File(i.system)
 }
 
+// prospect is a client and what would happen to it.
+type prospect struct {
+	Client    string `json:"client"`
+	Installed bool   `json:"installed"`
+	Would     string `json:"would"`
+	File      string `json:"file"`
+}
+
 // list shows every client and what would happen to it.
 func (i *installer) list() error {
 	entry, err := i.entry()
 	if err != nil {
 		return err
 	}
+	var all []prospect
 	var rows [][]string
 	found := ""
 	for _, client := range install.Clients() {
@@ -173,14 +186,18 @@ func (i *installer) list() error {
 		if err != nil {
 			return err
 		}
-		what := "not found on this machine"
-		if client.Installed(i.system, file) {
-			what = plans(client, file, entry)
+		p := prospect{Client: client.ID, Installed: client.Installed(i.system, file), Would: "not found on this machine", File: file}
+		if p.Installed {
+			p.Would = plans(client, file, entry)
 			if found == "" {
 				found = client.ID
 			}
 		}
-		rows = append(rows, []string{client.ID, what, file})
+		all = append(all, p)
+		rows = append(rows, []string{p.Client, p.Would, p.File})
+	}
+	if i.json {
+		return printJSON(i.process.Stdout, map[string]any{"clients": all})
 	}
 	i.screen.table([]string{"CLIENT", "WHAT INSTALL WOULD DO", "CONFIGURATION"}, rows, func(_ int, cell string) string { return cell })
 	if found == "" {
