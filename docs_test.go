@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
 // block is a fenced block of a page with the mark before it: an HTML comment that says what the tests do with it.
@@ -85,14 +88,17 @@ func reader(t *testing.T, extra ...string) []string {
 }
 
 // A command in the docs works, or carries the reason why nobody tries it: <!-- not run: … -->. One that ends otherwise than with
-// success is marked with the exit codes of the block: <!-- exits: 0 1 -->.
+// success is marked with the exit codes of the block: <!-- exits: 0 1 -->, or <!-- on the simulator, exits: 0 1 -->. A block with the
+// mark <!-- file: NAME --> is a file that the commands of its page find.
 func TestEveryCommandOfTheDocsWorks(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
 		t.Skip("the docs are for a POSIX shell")
 	}
 	ran := 0
-	for _, b := range blocks(t) {
+	all := blocks(t)
+	var sim simulator
+	for _, b := range all {
 		if !slices.Contains([]string{"sh", "bash", "console", "shell"}, b.language) {
 			continue
 		}
@@ -104,9 +110,13 @@ func TestEveryCommandOfTheDocsWorks(t *testing.T) {
 		}
 		commands := b.commands()
 		want := slices.Repeat([]string{"0"}, len(commands))
-		if codes, marked := strings.CutPrefix(b.mark, "exits: "); marked {
+		mark, simulated := strings.CutPrefix(b.mark, "on the simulator, ")
+		if simulated && sim.env == nil {
+			sim = simulate(t)
+		}
+		if codes, marked := strings.CutPrefix(mark, "exits: "); marked {
 			want = strings.Fields(codes)
-		} else if b.mark != "" {
+		} else if mark != "" {
 			t.Errorf("%s: the mark %q is not one of a command", b.name(), b.mark)
 		}
 		if len(want) != len(commands) {
@@ -117,6 +127,16 @@ func TestEveryCommandOfTheDocsWorks(t *testing.T) {
 		t.Run(b.name(), func(t *testing.T) {
 			t.Parallel()
 			env, dir := reader(t), t.TempDir()
+			if simulated {
+				env = reader(t, sim.env...)
+			}
+			for _, other := range all {
+				if name, marked := strings.CutPrefix(other.mark, "file: "); marked && other.page == b.page {
+					if err := os.WriteFile(filepath.Join(dir, name), []byte(other.text), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
 			for n, line := range commands {
 				if code, out := shell(t, env, dir, line); fmt.Sprint(code) != want[n] {
 					t.Errorf("%s ends with %d, want %s\n%s", line, code, want[n], out)
@@ -124,7 +144,7 @@ func TestEveryCommandOfTheDocsWorks(t *testing.T) {
 			}
 		})
 	}
-	if ran < 8 {
+	if ran < 20 {
 		t.Errorf("only %d commands were run", ran)
 	}
 }
@@ -165,8 +185,7 @@ func TestEveryMessageOfTheDocsIsOneOfTheProgram(t *testing.T) {
 				t.Fatalf("the message has no mark that says where it is from, but %q", b.mark)
 			}
 			for line := range strings.Lines(b.text) {
-				pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(line)), "…", ".*")
-				if !regexp.MustCompile(pattern).MatchString(in) {
+				if !fits(line, in) {
 					t.Errorf("no %q in\n%s", strings.TrimSpace(line), in)
 				}
 			}
@@ -175,6 +194,48 @@ func TestEveryMessageOfTheDocsIsOneOfTheProgram(t *testing.T) {
 	if checked < 15 {
 		t.Errorf("only %d messages were checked", checked)
 	}
+}
+
+// The conversation of the README happens as it is told: a deletion that a person declines, and another whose name they type.
+func TestTheConversationOfTheReadmeIsReal(t *testing.T) {
+	t.Parallel()
+	said := map[string]string{}
+	for _, b := range blocks(t) {
+		if b.page == "README.md" {
+			said[b.mark] = b.text
+		}
+	}
+	asked := ""
+	session := connect(t, "", func(ctx context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
+		if asked == "" {
+			asked = r.Params.Message
+			return &mcp.ElicitResult{Action: "decline"}, nil
+		}
+		return answering("accept", map[string]any{"approval": "dev-campaign-2025"})(ctx, r)
+	})
+	deletes := func(name string) string {
+		result, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "delete_instance", Arguments: map[string]any{"instance": name}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return words(result)
+	}
+	declined := deletes("staging-orders")
+	for mark, got := range map[string]string{"asks: staging-orders": asked, "answers: decline": declined, "answers: dev-campaign-2025": deletes("dev-campaign-2025")} {
+		for line := range strings.Lines(said[mark]) {
+			if !fits(line, got) {
+				t.Errorf("%s: no %q in\n%s", mark, strings.TrimSpace(line), got)
+			}
+		}
+		if said[mark] == "" {
+			t.Errorf("the README does not show %s", mark)
+		}
+	}
+}
+
+// fits reports whether a line of the docs is in what the program said. … stands for anything.
+func fits(line, said string) bool {
+	return regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSpace(line)), "…", ".*")).MatchString(said)
 }
 
 // What a person copies into a client's file by hand is what install writes.
