@@ -42,6 +42,7 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 					if s.server.err != nil {
 						cancel(s.server.err)
 					}
+					p.economize()
 				case <-ctx.Done():
 				}
 			}()

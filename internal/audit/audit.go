@@ -132,8 +132,8 @@ func (j *Journal) Exclusively(lookAndWrite func() error) error {
 	if err := lock.Lock(); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	defer lock.Close() // stays where it is: two could lock it, if one removed it
-	return lookAndWrite()
+	wrote := lookAndWrite()
+	return errors.Join(wrote, lock.Close()) // the file stays: two could hold it, if one removed it
 }
 
 func (j *Journal) append(l Line, encoded []byte) error {

@@ -167,7 +167,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if !plan.Effects.Guarded() {
 		return g.runAudited(ctx, t, plan, "")
 	}
-	if _, covered := policy.standing(o.Spec.Name, plan, g.Journal); covered {
+	if policy.standing(o.Spec.Name, plan, g.Journal) {
 		return g.runAudited(ctx, t, plan, Beforehand)
 	}
 	return g.guarded(ctx, t, policy, plan, answer)
@@ -329,7 +329,7 @@ func (g *Gate) begin(plan op.Plan, line audit.Line) error {
 	}
 	return g.Journal.Exclusively(func() error {
 		policy, err := g.Policy(line.Profile)
-		if _, covered := policy.standing(line.Operation, plan, g.Journal); err != nil || !covered {
+		if err != nil || !policy.standing(line.Operation, plan, g.Journal) {
 			return &op.Error{What: "what is approved beforehand does not cover " + line.Operation + " any more (setting preapproved)", Next: "call again: a person is asked then, where one can be", Unchanged: true, Err: errNotCovered}
 		}
 		return g.Journal.Write(line)

@@ -157,21 +157,21 @@ func (s Standing) names(name string) bool {
 	return slices.ContainsFunc(s.Names, func(pattern string) bool { return strings.Trim(pattern, "* ") != "" && text.Match(pattern, name) })
 }
 
-// standing returns the decision made beforehand that covers the plan, if one does and is not used up for today. What destroys
-// is never covered, nor is a protected target, nor a name for which other rules hold.
-func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) (Standing, bool) {
+// standing reports whether a decision made beforehand covers the plan, and is not used up for today. What destroys is never
+// covered, nor a protected target, nor a name for which other rules hold.
+func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) bool {
 	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
-		return Standing{}, false
+		return false
 	}
 	for _, s := range p.Standing {
 		covers := slices.Contains(s.Operations, operation) && !slices.ContainsFunc(plan.Targets, func(t op.Resource) bool {
 			return !s.names(t.Name) || (s.Tenant != "" && s.Tenant != t.Tenant)
 		})
 		if covers && s.usedToday(journal)+len(plan.Targets) <= s.MaxPerDay {
-			return s, true
+			return true
 		}
 	}
-	return Standing{}, false
+	return false
 }
 
 // usedToday counts the databases that the decision has covered since midnight UTC. A journal that cannot be read counts as
