@@ -148,7 +148,7 @@ func (f Finder) fromRing(ctx context.Context, c config.Credentials) (Key, error)
 	const others = "use another place, such as credentials = { source = \"file\" }"
 	switch where := fmt.Sprintf("the system's keyring has no entry %s of %s%s", text.Quote(c.Name), config.KeyringService, by(c)); {
 	case errors.Is(err, keyring.ErrNotFound):
-		return Key{}, &NoKeyError{What: where, Fix: "store the API key with `aura-mcp install`, or " + others, Err: ErrNone}
+		return Key{}, &NoKeyError{What: where, Fix: "store the API key with `aura-mcp install --new-key`, or " + others, Err: ErrNone}
 	case err != nil && c.Source == config.Anywhere && !errors.Is(err, context.Canceled) && unavailable(err):
 		return Key{}, &NoKeyError{What: where, Fix: others, Err: ErrNone}
 	case err != nil:
@@ -156,7 +156,7 @@ func (f Finder) fromRing(ctx context.Context, c config.Credentials) (Key, error)
 	}
 	e, err := parseEntry([]byte(entry))
 	if err != nil {
-		return Key{}, &NoKeyError{What: fmt.Sprintf("the entry %s of %s in the system's keyring%s cannot be used: %v", text.Quote(c.Name), config.KeyringService, by(c), err), Fix: "store the API key anew with `aura-mcp install`", Err: err}
+		return Key{}, &NoKeyError{What: fmt.Sprintf("the entry %s of %s in the system's keyring%s cannot be used: %v", text.Quote(c.Name), config.KeyringService, by(c), err), Fix: "store the API key anew with `aura-mcp install --new-key`", Err: err}
 	}
 	return e.key(ringPlace(c)), nil
 }
