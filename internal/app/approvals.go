@@ -103,7 +103,7 @@ out what you approve. It reads your terminal itself, never standard input, so th
 			}
 			terminal, err := approval.OpenTerminal(p.Terminal)
 			if err != nil {
-				return fmt.Errorf("approvals are decided at a terminal only: %w", err)
+				return fmt.Errorf("approvals are decided at a terminal only: %w; run this in a window of your own", err)
 			}
 			defer terminal.Close()
 			switch {
