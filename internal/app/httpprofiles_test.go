@@ -13,7 +13,6 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"aura-mcp/internal/aurasim"
-	"aura-mcp/internal/passphrase"
 )
 
 // twoTeams serves two profiles, each with an Aura of its own in which there is a database named shop.
@@ -42,7 +41,7 @@ func twoTeams(t *testing.T, more string) (s *served, auras map[string]*aurasim.S
 
 func TestACallerHasTheirOwnProfileAndNoOther(t *testing.T) {
 	t.Parallel()
-	anna, annas := tokenFor("anna", fmt.Sprintf("profile = \"work\"\npassphrase = %q", passphrase.Hash(annasWords)))
+	anna, annas := tokenFor("anna", fmt.Sprintf("profile = \"work\"\npassphrase = %q", cheapHash(annasWords)))
 	bob, bobs := tokenFor("bob", `profile = "play"`)
 	s, auras := twoTeams(t, annas+bobs)
 	hers, his := s.client(modern, anna), s.client(legacy, bob)
