@@ -28,7 +28,7 @@ const (
 	httpTeam = 10
 	// A client calls every httpPause, and httpReads times less often it asks Aura: that leaves all of them within the most that the
 	// settings allow in a minute, as a team has to.
-	httpPause, httpReads = 500 * time.Millisecond, 64
+	httpPause, httpReads = 500 * time.Millisecond, 128
 	// httpWarmUp is left out of the figures, httpTime is what they are of.
 	httpWarmUp, httpTime = 10 * time.Second, time.Minute
 )
