@@ -316,6 +316,64 @@ func TestSettingsThatAreThereAreNotRewritten(t *testing.T) {
 	}
 }
 
+func TestProposedSettingsCanBeDeclined(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t, "AURA_CLIENT_ID="+aurasim.DemoClientID, "AURA_CLIENT_SECRET="+aurasim.DemoClientSecret)
+	p := sits(t, [2]string{"Write this?", "yes"}, [2]string{"Write them?", "no"})
+	code, out, problems := s.install(t, p.open, "--client", "vscode")
+	written := s.file(t, ".config/aura-mcp/config.toml")
+	if code != ExitOK || problems != "" || !strings.Contains(out, "\n  protected = [\"prod*\"]\n") {
+		t.Errorf("exit code %d, %s\n%s", code, problems, out)
+	}
+	if strings.Contains(written, "\nprotected") || !strings.Contains(written, "\nbase_url = \"http://127.0.0.1:") { // without which no call works
+		t.Errorf("the settings are\n%s", written)
+	}
+}
+
+func TestEveryProfileGetsItsKey(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t)
+	dir := filepath.Join(s.home, ".config", "aura-mcp")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	addresses := strings.NewReplacer("AURA_BASE_URL=", "base_url = \"", "AURA_AUTH_URL=", "auth_url = \"").Replace(s.environ[1] + "\"\n" + s.environ[2] + "\"\n")
+	settings := "[profiles.work]\n" + addresses + "[profiles.play]\ncredentials = { source = \"file\" }\n" + addresses +
+		"[profiles.job]\ncredentials = { source = \"env\", prefix = \"JOB_\" }\n"
+	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.environ = s.environ[:1]
+	s.ring["work"] = fmt.Sprintf(`{"client_id":%q,"client_secret":%q}`, aurasim.DemoClientID, aurasim.DemoClientSecret)
+	p := sits(t, [2]string{"Write this?", "yes"}, [2]string{"Client ID > ", aurasim.DemoClientID}, [2]string{"(not shown) > ", aurasim.DemoClientSecret})
+	code, out, problems := s.install(t, p.open, "--client", "cursor")
+	for _, want := range []string{
+		`The API key of the profile work is there: the system's keyring, entry "work" of aura-mcp.`, "The server needs an API key of Aura for the profile play.",
+		`credentials.json, entry "play"`, "The API key of the profile job comes from environment JOB_AURA_CLIENT_ID and JOB_AURA_CLIENT_SECRET",
+		"Consider adding to the profile play:\n  protected",
+	} {
+		if code != ExitOK || problems != "" || !strings.Contains(out, want) {
+			t.Errorf("exit code %d, %s; no %q in\n%s", code, problems, want, out)
+		}
+	}
+	if stored := s.file(t, ".config/aura-mcp/credentials.json"); !strings.Contains(stored, `"play"`) || len(s.ring) != 1 {
+		t.Errorf("stored: %s, %v", stored, s.ring)
+	}
+
+	if code, _, problems := s.install(t, noTerminal, "--new-key"); code != ExitUsage || !strings.Contains(problems, "say whose API key this is with --profile: work, play, job") {
+		t.Errorf("exit code %d, %s", code, problems)
+	}
+	if code, _, problems := s.install(t, noTerminal, "--new-key", "--profile", "job"); code != ExitFailure || !strings.Contains(problems, "JOB_AURA_CLIENT_ID") {
+		t.Errorf("exit code %d, %s", code, problems)
+	}
+	before := s.ring["work"]
+	s.ring["work"] = "spoilt"
+	s.environ = append(s.environ, "AURA_CLIENT_ID="+aurasim.DemoClientID, "AURA_CLIENT_SECRET="+aurasim.DemoClientSecret)
+	if code, out, problems := s.install(t, noTerminal, "--new-key", "--profile", "work", "--yes"); code != ExitOK || s.ring["work"] != before {
+		t.Errorf("exit code %d, %s\n%s\n%s", code, problems, out, s.ring["work"])
+	}
+}
+
 func TestAKeyInTheSettingsIsEnough(t *testing.T) {
 	t.Parallel()
 	s := newSetting(t)

@@ -27,8 +27,9 @@ const keyAttempts = 3
 type surroundings struct{ here, there config.Profiles }
 
 func (i *installer) surroundings() (s surroundings, err error) {
-	sources := i.process.sources(fleetFlags{set: i.set, demo: i.demo})
+	sources := i.process.sources(fleetFlags{demo: i.demo})
 	if s.here, err = config.Load(sources); err == nil {
+		sources.Flags = i.set // the profile; chosen above, it would keep the variables from bringing a key
 		s.there, err = config.Load(sources.Stored())
 	}
 	if err != nil {
@@ -41,13 +42,25 @@ func (i *installer) surroundings() (s surroundings, err error) {
 }
 
 // given is the API key that this shell's variables hold.
-func (s surroundings) given() (config.Config, bool) {
+func (s surroundings) given() (config.Credentials, bool) {
 	for _, c := range s.here.All {
 		if c.Credentials.Source == config.Environment && c.Credentials.Prefix == "" && c.Credentials.ID != "" {
-			return c, true
+			return c.Credentials, true
 		}
 	}
-	return config.Config{}, false
+	return config.Credentials{}, false
+}
+
+// at is a profile with the addresses that its key is tried at: this shell's, where it has some.
+func (s surroundings) at(c config.Config) config.Config {
+	here := s.here.All[0] // the variables are the same for all
+	if strings.HasPrefix(here.Origins["base_url"], "environment ") {
+		c.BaseURL, c.AuthURL = here.BaseURL, here.AuthURL
+	}
+	if strings.HasPrefix(here.Origins["auth_url"], "environment ") {
+		c.AuthURL = here.AuthURL
+	}
+	return c
 }
 
 // keys sees to it that the server finds an API key for every profile, and reports whether it does.
@@ -98,7 +111,8 @@ func (k keyOf) settle(ctx context.Context) (bool, error) {
 			return false, err
 		}
 	}
-	key, at, err := k.obtain(ctx)
+	at := k.at(k.profile)
+	key, err := k.obtain(ctx, at)
 	if err != nil || key.ID == "" {
 		return false, err
 	}
@@ -110,20 +124,16 @@ func (k keyOf) settle(ctx context.Context) (bool, error) {
 	return true, k.propose(ctx, at)
 }
 
-// obtain takes the key of this shell's variables, or asks for one. Either is tried where at says. An empty key means that the
-// person would rather not now.
-func (k keyOf) obtain(ctx context.Context) (key credentials.Key, at config.Config, err error) {
-	if at, given := k.given(); given && len(k.there.All) == 1 {
-		k.screen.line("\nThe API key of the environment, client ID %s, is tried and stored: clients do not pass your shell's variables on.", text.Quote(at.Credentials.ID))
-		key = credentials.Key{ID: at.Credentials.ID, Secret: at.Credentials.Secret}
-		return key, at, k.try(ctx, at, key)
+// obtain takes the key of this shell's variables, or asks for one; either is tried. An empty key means that the person would
+// rather not now.
+func (k keyOf) obtain(ctx context.Context, at config.Config) (credentials.Key, error) {
+	given, found := k.given()
+	if !found || len(k.there.All) > 1 {
+		return k.ask(ctx, at)
 	}
-	at, found := k.here.Get(k.profile.Name)
-	if !found {
-		at = k.profile
-	}
-	key, err = k.ask(ctx, at)
-	return key, at, err
+	k.screen.line("\nThe API key of the environment, client ID %s, is tried and stored: clients do not pass your shell's variables on.", text.Quote(given.ID))
+	key := credentials.Key{ID: given.ID, Secret: given.Secret}
+	return key, k.try(ctx, at, key)
 }
 
 // ask asks until a key works.
