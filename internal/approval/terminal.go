@@ -109,8 +109,7 @@ func (t *Terminal) answer(ctx context.Context, a guard.Approval) (guard.Decision
 		return d, err
 	}
 	if a.Preview.Confirm == "" {
-		word := strings.ToLower(strings.TrimSpace(typed))
-		d.Approve = word == "yes" || word == "y"
+		d.Approve = strings.EqualFold(strings.TrimSpace(typed), "yes")
 		return d, nil
 	}
 	if typed == "" {
@@ -206,7 +205,7 @@ func (t *Terminal) Follow(ctx context.Context, d Desk, id string) {
 			t.printf("The server that ran it is gone; `aura-mcp audit` shows what became of it.\n")
 			return
 		case a.Stage == guard.Finished:
-			t.printf("%s. %s\n", verdictOf(a), text.EscapeJSON([]byte(a.Outcome)))
+			t.printf("%s. %s\nYour assistant hears of it when it asks again.\n", verdictOf(a), text.EscapeJSON([]byte(a.Outcome)))
 			return
 		case a.Stage != guard.Running:
 			return
