@@ -19,7 +19,8 @@ COPY . .
 ARG SOURCE_DATE_EPOCH=0
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -ldflags="-s -w" -o /out/root/aura-mcp . && \
     install -D -m 0644 /etc/ssl/certs/ca-certificates.crt /out/root/etc/ssl/certs/ca-certificates.crt && \
-    mkdir -p /out/home/aura/.config/aura-mcp /out/home/aura/.local/state && \
+    mkdir -p /out/user/home/aura/.config/aura-mcp /out/user/home/aura/.local/state && \
+    chmod -R 0700 /out/user/home/aura && \
     find /out -exec touch --date="@${SOURCE_DATE_EPOCH}" {} +
 
 FROM scratch
@@ -29,7 +30,7 @@ LABEL io.modelcontextprotocol.server.name=${SERVER_NAME} \
       org.opencontainers.image.title="aura-mcp" \
       org.opencontainers.image.description="MCP server for a fleet of Neo4j Aura databases"
 COPY --from=build /out/root /
-COPY --from=build --chown=65532:65532 --chmod=0700 /out/home /home
+COPY --from=build --chown=65532:65532 /out/user /
 USER 65532:65532
 ENV HOME=/home/aura
 # The audit and one-time passwords of new databases: without a volume they go with the container.
