@@ -218,7 +218,7 @@ func TestSettingsThatAreThereAreNotRewritten(t *testing.T) {
 	if code != ExitOK || problems != "" || s.file(t, ".config/aura-mcp/config.toml") != mine {
 		t.Errorf("exit code %d, %s\n%s", code, problems, s.file(t, ".config/aura-mcp/config.toml"))
 	}
-	for _, want := range []string{"stay as they are. Consider adding:", "\n  protected = [\"prod*\"]\n", "\n  base_url = "} {
+	for _, want := range []string{"stay as they are. For the key to go where it was tried, add:", "\n  protected = [\"prod*\"]\n", "\n  base_url = "} {
 		if !strings.Contains(out+"\n", want) {
 			t.Errorf("the output does not say %q:\n%s", want, out)
 		}
