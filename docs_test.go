@@ -210,7 +210,7 @@ func TestTheConversationOfTheReadmeIsReal(t *testing.T) {
 	session := connect(t, "", func(ctx context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
 		if asked == "" {
 			asked = r.Params.Message
-			<-time.After(1100 * time.Millisecond) // as a person needs at least: a faster answer is taken for the client's own
+			<-time.After(1100 * time.Millisecond) // a decline within a second is taken for the client's own
 			return &mcp.ElicitResult{Action: "decline"}, nil
 		}
 		return answering("accept", map[string]any{"approval": "dev-campaign-2025"})(ctx, r)
