@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 )
@@ -40,6 +41,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case out.err != nil:
 		return nil, out.err
+	case out.cut == refused:
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	case out.cut == cutBefore:
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	case out.cut == cutAfter:
@@ -50,6 +53,11 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func response(r *http.Request, out exchange) *http.Response {
 	body := &answerBody{interrupted: interruption(r.Context()), rest: string(out.body), end: io.EOF}
+	if out.slow > 0 {
+		half := len(body.rest) / 2
+		body.later, body.rest = body.rest[half:], body.rest[:half]
+		body.wait = func() error { return Fault{Delay: out.slow}.wait(r.Context()) }
+	}
 	if out.cut == cutWithin {
 		body.rest, body.end = body.rest[:len(body.rest)/2], io.ErrUnexpectedEOF
 	}
@@ -68,6 +76,8 @@ func statusLine(status int) string {
 type answerBody struct {
 	interrupted func() error // nil as long as the request's context goes on
 	rest        string
+	later       string // what comes after a wait
+	wait        func() error
 	end         error
 	closed      bool
 }
@@ -82,6 +92,12 @@ func (b *answerBody) Read(p []byte) (int, error) {
 	}
 	if err := b.interrupted(); err != nil {
 		return 0, err
+	}
+	if b.rest == "" && b.wait != nil {
+		if err := b.wait(); err != nil {
+			return 0, err
+		}
+		b.rest, b.later, b.wait = b.later, "", nil
 	}
 	if b.rest == "" {
 		return 0, b.end
