@@ -40,6 +40,9 @@ func explain(err error) error {
 		out.What = fmt.Sprintf("Aura could not be reached (%v)", sending.Err)
 		out.Next = "call again in a minute; if it stays so, tell the person to check the network"
 		out.Unchanged = sending.Method != http.MethodGet && !sending.MaybeSent
+		if errors.Is(err, context.DeadlineExceeded) {
+			out.What = "Aura did not answer in time"
+		}
 	}
 	if argument, ok := errors.AsType[*auraclient.ArgumentError](err); ok {
 		out.What, out.Next = argument.Error(), "check it against what a list tool shows, and call again"
