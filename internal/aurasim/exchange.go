@@ -111,7 +111,11 @@ func (s *Server) carryOut(r *http.Request, place string, body []byte, entry *Req
 	if len(body) > maxBody {
 		return gateway(http.StatusRequestEntityTooLarge, "Request Entity Too Large").answer()
 	}
-	return s.handle(r, place, body, entry)
+	out := s.handle(r, place, body, entry)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entry.Done = out.status
+	return out
 }
 
 // placeOf is where the client has reached us, as it says itself.

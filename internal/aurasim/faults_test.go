@@ -76,10 +76,10 @@ func TestFaults(t *testing.T) {
 				if got.status != tt.status || (got.err != nil) != tt.err || !strings.Contains(got.body, tt.body) {
 					t.Errorf("got %d %v %.80q", got.status, got.err, got.body)
 				}
-				if done := len(sim.Instances()) == 6; done != tt.carriedOut {
-					t.Errorf("carried out: %v, want %v", done, tt.carriedOut)
-				}
 				requests := sim.Requests()
+				if done := len(sim.Instances()) == 6; done != tt.carriedOut || (requests[len(requests)-1].Done == http.StatusAccepted) != done {
+					t.Errorf("carried out: %v, want %v; log: %+v", done, tt.carriedOut, requests[len(requests)-1])
+				}
 				if last := requests[len(requests)-1]; last.Method != http.MethodPost || last.Status != tt.logged || last.Body == "" {
 					t.Errorf("log: %+v", last)
 				}
@@ -90,6 +90,9 @@ func TestFaults(t *testing.T) {
 					t.Error("the fault is still armed")
 				}
 				c.must(202, "POST", "/instances", creation(map[string]any{"name": "x"}))
+				sim.Fail(fault)
+				sim.Relent()
+				c.must(202, "POST", "/instances", creation(map[string]any{"name": "y"}))
 			})
 		}
 	}

@@ -217,6 +217,13 @@ func (s *Server) Fail(f Fault) {
 	s.faults.arm(f)
 }
 
+// Relent disarms what [Server.Fail] has armed and has not struck yet.
+func (s *Server) Relent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.armed = nil
+}
+
 // PendingFaults counts the armed faults that have not yet struck as often as they should: a test that ends with
 // some left has not tested what it thinks.
 func (s *Server) PendingFaults() int {
