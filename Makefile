@@ -9,6 +9,7 @@ INSPECTOR_VERSION := 2.12.0
 
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
+SCRIPTS ?= 10000
 
 # What gofmt looks at: testdata may hold Go that is wrong on purpose.
 GOFILES = $$(find . -name '*.go' -not -path '*/testdata/*' -not -path './.*')
@@ -25,7 +26,7 @@ GENERATED_TESTS := Golden|Generated|Snapshot
 # The parts of make check, cheapest first. .ci/run reads this list.
 CHECKS := fmt-check tidy-check vet lint docs-check test-race
 
-.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector browser build clean
+.PHONY: help check checks $(CHECKS) fmt generate test demo faults bench fuzz cover vuln inspector browser build clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +67,11 @@ test: ## All tests
 
 demo: ## The guided tour: a client, the server, a simulated Aura
 	go run . demo
+
+faults: ## Every tool under every fault, and random scripts against a model (SCRIPTS=10000; UPDATE=1 writes the page anew)
+	FAULTS=all go test -count=1 -run '^TestEveryToolUnderEveryFault$$' ./internal/app
+	@awk '/<!-- read:begin/,/<!-- changed:end/' docs/reliability.md
+	go test -count=1 -timeout 2h -run '^TestAnyScript' ./internal/app -rapid.checks=$(SCRIPTS)
 
 bench: ## The budgets, as ratios measured in one run (BENCHTIME=1s)
 	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/bench

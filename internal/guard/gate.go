@@ -122,6 +122,7 @@ func (g *Gate) Withholds(profile string, s op.Spec) error {
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
 func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (out *mcp.CallToolResult) {
 	defer g.recovering(o, &out)
+	landed := g.flights.landed.Load()
 	policy, err := g.Policy(call.Caller.Profile)
 	if err == nil || o.Spec.Effects == op.Read {
 		err = policy.refusal(o.Spec)
@@ -139,7 +140,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 		return failure(o, err)
 	}
 	call.Deadline, call.Gone = time.Now().Add(callTime-tellTime), ctx.Done()
-	t := task{Request: r, call: call}
+	t := task{Request: r, call: call, landed: landed}
 	if o.Spec.Effects == op.Read {
 		ctx, cancel := context.WithDeadline(ctx, call.Deadline)
 		defer cancel()
@@ -178,7 +179,8 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 // task is a request together with the call that brought it.
 type task struct {
 	op.Request
-	call op.Call
+	call   op.Call
+	landed int64 // how many flights had landed when the call came
 }
 
 // key is what makes two tasks equal: who calls, operation and arguments, without how long to wait.
