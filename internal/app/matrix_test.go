@@ -127,11 +127,11 @@ func (c cell) run(t *testing.T) (v verdict) {
 	must[tools.TenantList](r, client, "list_tenants", nil) // the token is there, and nothing of the instances
 	r.sim.ResetRequests()
 	c.arm(r)
-	before, begun := r.truth(), time.Time{}
+	before := r.truth()
 	text := `"state":"in_progress"`
 	result := &mcp.CallToolResult{}
 	for again := 0; strings.Contains(text, `"state":"in_progress"`) && again < 20; again++ { // as the answer asks for
-		begun = time.Now()
+		begun := time.Now()
 		var err error
 		result, err = client.CallTool(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: c.tool, Arguments: c.call.arguments}})
 		if err != nil {

@@ -159,10 +159,10 @@ func (p *player) call(s step) (tool string, arguments map[string]any, change str
 	ids := slices.Sorted(maps.Keys(p.fleet))
 	id := ids[s.Which%len(ids)]
 	p.target = id
-	be := func(make func(*imagined)) func(map[string]imagined) {
+	be := func(turn func(*imagined)) func(map[string]imagined) {
 		return func(all map[string]imagined) {
 			if i, there := all[id]; there {
-				make(&i)
+				turn(&i)
 				all[id] = i
 			}
 		}
@@ -269,7 +269,7 @@ func (p *player) untilSettled(t *testing.T, tool string, arguments map[string]an
 }
 
 func (p *player) words(tool string, result *mcp.CallToolResult) string {
-	text := p.rig.told(tool, result)
+	text := p.told(tool, result)
 	if result.IsError {
 		return "error: " + text
 	}

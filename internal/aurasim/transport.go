@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Transport carries requests to the simulator in process: no socket, no goroutine. The base URL of a client that uses
@@ -56,7 +57,7 @@ func response(r *http.Request, out exchange) *http.Response {
 	if out.slow > 0 {
 		half := len(body.rest) / 2
 		body.later, body.rest = body.rest[half:], body.rest[:half]
-		body.wait = func() error { return Fault{Delay: out.slow}.wait(r.Context()) }
+		body.wait = pause(r.Context(), out.slow)
 	}
 	if out.cut == cutWithin {
 		body.rest, body.end = body.rest[:len(body.rest)/2], io.ErrUnexpectedEOF
@@ -84,6 +85,10 @@ type answerBody struct {
 
 func interruption(ctx context.Context) func() error {
 	return func() error { return context.Cause(ctx) }
+}
+
+func pause(ctx context.Context, d time.Duration) func() error {
+	return func() error { return Fault{Delay: d}.wait(ctx) }
 }
 
 func (b *answerBody) Read(p []byte) (int, error) {

@@ -119,8 +119,8 @@ func (f *flight) landed() bool {
 	}
 }
 
-// told returns the outcome of a flight and forgets it: it is told once, and the next equal call is a new one.
-func (f *flights) told(t task, landed *flight) result {
+// told returns the outcome of a flight and marks it heard: it is told once, and the next equal call is a new one.
+func (f *flights) told(landed *flight) result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	landed.heard = true
@@ -135,11 +135,11 @@ func (g *Gate) attend(ctx context.Context, t task, flying *flight) result {
 	defer timer.Stop()
 	select {
 	case <-flying.done:
-		return g.flights.told(t, flying)
+		return g.flights.told(flying)
 	case <-ctx.Done():
 		// Whoever waits for an outcome stops now, so what was started is told soon, even to a server that is about to end.
 		if ended(flying, cancelGrace) {
-			return g.flights.told(t, flying)
+			return g.flights.told(flying)
 		}
 		return op.Failure(&op.Error{
 			What: "the call was cancelled; " + t.Operation.Spec.Name + " had been started and goes on",
