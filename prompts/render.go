@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"text/template"
 	"unicode/utf8"
 
 	"aura-mcp/internal/op"
@@ -127,23 +126,6 @@ func (p Prompt) usage() string {
 		return strings.Join(required, ", ") + " and nothing else"
 	}
 	return strings.Join(required, ", ") + ", and optionally " + strings.Join(optional, ", ")
-}
-
-// fill executes the text's template, and what all prompts end with.
-func (p Prompt) fill(shown map[string]string, withheld Withheld) (string, error) {
-	t, err := template.New(p.Name+".md").Option("missingkey=error").Funcs(template.FuncMap{
-		"offered": func(tool string) bool { return withheld(tool) == nil },
-	}).ParseFS(texts, "text/"+p.Name+".md", "text/rules.md")
-	if err != nil {
-		return "", fmt.Errorf("the text of the prompt %s: %w", p.Name, err)
-	}
-	var b strings.Builder
-	for _, name := range []string{p.Name + ".md", "rules.md"} {
-		if err := t.ExecuteTemplate(&b, name, shown); err != nil {
-			return "", fmt.Errorf("the text of the prompt %s: %w", p.Name, err)
-		}
-	}
-	return b.String(), nil
 }
 
 // Rules is the part that all texts end with.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,6 +134,37 @@ func TestTheLimitOfTheDayEndsWithTheDay(t *testing.T) {
 		after(24 * time.Hour)
 		must[tools.InstanceChange](r, c, "resume_instance", map[string]any{"instance": "staging"})
 	})
+}
+
+// Jobs that begin at the same moment, in two processes of one account, share what a day has.
+func TestTheLimitOfTheDayHoldsForWhatBeginsAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	sent := make(chan int)
+	for process := range 2 {
+		r := newRig(t, func(o *rigOptions) {
+			o.journal = audit.Open(dir)
+			o.policy = guard.Policy{Standing: []guard.Standing{{Operations: []string{"pause_instance"}, Names: []string{"s*"}, MaxPerDay: 1}}}
+		})
+		instance := []string{"staging", "shop"}
+		c := r.connect(modern, nil)
+		go func() {
+			var all sync.WaitGroup
+			for n := range 4 {
+				all.Go(func() {
+					text, failed := r.call(c, "pause_instance", map[string]any{"instance": instance[(n+process)%2]})
+					if failed && !strings.Contains(text, "Nothing was changed.") {
+						t.Error(text)
+					}
+				})
+			}
+			all.Wait()
+			sent <- len(r.changes())
+		}()
+	}
+	if got := <-sent + <-sent; got != 1 {
+		t.Errorf("%d databases were paused", got)
+	}
 }
 
 func TestAPersonIsNotWornDown(t *testing.T) {

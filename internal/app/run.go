@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -47,6 +48,8 @@ type Process struct {
 	RunDir     string
 	// Keyring has the API keys of profiles; nil is the system's.
 	Keyring credentials.Ring
+	// Executable is the absolute path of this program, by the name that outlives an upgrade; empty where the system does not say.
+	Executable string
 	// Terminal opens the terminal the person sits at, which is neither standard input nor output of a program that a client
 	// launched. It fails where there is none.
 	Terminal func() (io.ReadWriteCloser, error)
@@ -274,6 +277,14 @@ func fleetState(file string) (aurasim.State, error) {
 		return aurasim.State{}, fmt.Errorf("--sim-state %s: %w", file, err)
 	}
 	return state, nil
+}
+
+// economize makes the collector run more often, unless the person has set how often. A server waits all day for its person, so
+// its memory counts more than its time; while it starts, it is the other way round.
+func (p Process) economize() {
+	if !slices.ContainsFunc(p.Environ, func(e string) bool { return strings.HasPrefix(e, "GOGC=") }) {
+		debug.SetGCPercent(50)
+	}
 }
 
 // version is the module's version, or the commit for a build from a checkout.

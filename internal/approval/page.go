@@ -43,7 +43,6 @@ type Page struct {
 	secret  string // the first part of every path: whoever does not know it sees nothing
 	fetched time.Time
 	forward string // the file that leads to the page now
-	look    *look
 }
 
 // Show brings the plan whose turn it is before the person: on the page that is open already, else on a new one.
@@ -102,15 +101,11 @@ func (p *Page) start(ctx context.Context, desk *guard.Desk) error {
 	if p.server != nil {
 		return nil
 	}
-	look, err := newLook()
-	if err != nil {
-		return err
-	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("approval page: %w", err)
 	}
-	p.desk, p.look, p.host, p.secret = desk, look, listener.Addr().String(), rand.Text()+rand.Text()
+	p.desk, p.host, p.secret = desk, listener.Addr().String(), rand.Text()+rand.Text()
 	p.server = &http.Server{
 		Handler: p.handler(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(p.Log.Handler(), slog.LevelDebug),
@@ -144,7 +139,7 @@ func (p *Page) handler() http.Handler {
 	mux.HandleFunc("POST /{secret}/{id}", p.decide)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secret, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		p.look.header(w.Header())
+		protect(w.Header())
 		switch {
 		case r.Host != p.host: // a name that somebody made point to this machine
 			http.Error(w, "not found", http.StatusNotFound)
@@ -162,16 +157,16 @@ func (p *Page) handler() http.Handler {
 	})
 }
 
-// header keeps the page from being framed, kept, or told on to others. With no-referrer, browsers would send the form with the
+// protect keeps the page from being framed, kept, or told on to others. With no-referrer, browsers would send the form with the
 // origin null, which could be anybody's; same-origin tells others as little.
-func (l *look) header(h http.Header) {
+func protect(h http.Header) {
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src '"+l.styleHash+"'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src "+styleSource()+"; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
 }
 
 // fromItself: browsers name the origin with every form that is sent.
@@ -248,7 +243,7 @@ func (p *Page) render(w http.ResponseWriter, status int, s screen) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	if err := p.look.template.Execute(w, s); err != nil {
+	if err := s.document().Render(w); err != nil {
 		p.Log.Debug("the approval page was not sent whole", "error", err)
 	}
 }

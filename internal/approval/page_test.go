@@ -43,11 +43,7 @@ type outcome struct {
 func newStand(t *testing.T, pin guard.PIN) *stand {
 	t.Helper()
 	s := &stand{t: t, page: &Page{Log: slog.New(slog.DiscardHandler), host: "127.0.0.1:4711", secret: "the-secret"}}
-	look, err := newLook()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.page.look = look
+	var err error
 	s.gate, err = guard.New(guard.Options{
 		Policy: guard.Fixed(guard.Policy{}), Journal: audit.InMemory(), Log: s.page.Log, PIN: pin,
 		Doors: guard.Doors{Page: func(context.Context, *guard.Desk) error { return nil }},

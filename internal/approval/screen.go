@@ -2,10 +2,7 @@ package approval
 
 import (
 	"crypto/sha256"
-	"embed"
 	"encoding/base64"
-	"fmt"
-	"html/template"
 	"strings"
 	"time"
 
@@ -43,19 +40,19 @@ func (s screen) refresh() (wait time.Duration, to string) {
 	return refresh, "./?after=" + s.ID
 }
 
-// Title is what the browser's tab says.
-func (s screen) Title() string {
+// title is what the browser's tab says.
+func (s screen) title() string {
 	switch s.Stage {
 	case guard.Shown:
 		return "Approve? " + s.Preview.Headline
 	case guard.Running:
 		return "Running: " + s.Preview.Headline
 	}
-	return s.Heading()
+	return s.heading()
 }
 
-// Heading is the outcome in a word or two.
-func (s screen) Heading() string {
+// heading is the outcome in a word or two.
+func (s screen) heading() string {
 	switch s.Stage {
 	case guard.Queued:
 		return "Another question comes first"
@@ -84,11 +81,8 @@ func verdictOf(a guard.Approval) string {
 	return "Done"
 }
 
-// Went says how the plan before this one went.
-func (s screen) Went() string { return verdictOf(*s.Before) }
-
-// Tone is the colour of the page's bar.
-func (s screen) Tone() string {
+// tone is the colour of the page's bar.
+func (s screen) tone() string {
 	switch {
 	case s.Stage == guard.Shown && s.Preview.Confirm != "":
 		return "danger"
@@ -102,45 +96,52 @@ func (s screen) Tone() string {
 	return "plain"
 }
 
-// Quoted is text of others as it can be shown.
-func (s screen) Quoted(t string) string { return text.Quote(t) }
+// visible is text of ours that may have names of others in it.
+func visible(t string) string { return string(text.EscapeJSON([]byte(t))) }
 
-// Visible is text of ours that may have names of others in it.
-func (s screen) Visible(t string) string { return string(text.EscapeJSON([]byte(t))) }
-
-// Spelled is what has to be typed, with anything that a screen does not show made visible.
-func (s screen) Spelled() string {
+// spelled is what has to be typed, with anything that a screen does not show made visible.
+func (s screen) spelled() string {
 	if text.Plain(s.Preview.Confirm) {
 		return s.Preview.Confirm
 	}
 	return text.Quote(s.Preview.Confirm)
 }
 
-// Paragraphs are the outcome's lines.
-func (s screen) Paragraphs() []string { return strings.Split(strings.TrimSpace(s.Outcome), "\n") }
-
-// Until is when the question closes.
-func (s screen) Until() string { return s.Expires.Local().Format("15:04:05") }
-
-// look is how the page looks.
-type look struct {
-	template  *template.Template
-	styleHash string // by which the page's policy allows this style sheet and no other
+// became says, line by line, what became of a plan that is not open any more.
+func (s screen) became() []string {
+	switch s.Stage {
+	case guard.Finished:
+		lines := strings.Split(strings.TrimSpace(s.Outcome), "\n")
+		for i := range lines {
+			lines[i] = visible(lines[i])
+		}
+		return lines
+	case guard.Denied:
+		return []string{"It was not carried out: " + s.Outcome + "."}
+	case guard.Expired:
+		return []string{"Nobody decided in time, so it was not carried out."}
+	case guard.Withdrawn:
+		return []string{"The program that asked for it has taken it back, so it was not carried out."}
+	}
+	return nil
 }
 
-//go:embed page.css page.html
-var files embed.FS
+// tell is what the person can say to their assistant now.
+func (s screen) tell() string {
+	switch s.Stage {
+	case guard.Finished:
+		return "Go back to your assistant. If it does not report by itself, tell it: “I have decided, go on.”"
+	case guard.Denied:
+		return "Your assistant is told. If you want something else, tell it what."
+	}
+	return "If you still want it, tell your assistant to ask again."
+}
 
-func newLook() (*look, error) {
-	style, err := files.ReadFile("page.css")
-	if err != nil {
-		return nil, fmt.Errorf("approval page: %w", err)
-	}
-	sheet := template.CSS(style) //nolint:gosec // our own, embedded
-	t, err := template.New("page.html").Funcs(template.FuncMap{"style": func() template.CSS { return sheet }}).ParseFS(files, "page.html")
-	if err != nil {
-		return nil, fmt.Errorf("approval page: %w", err)
-	}
-	sum := sha256.Sum256(style)
-	return &look{template: t, styleHash: "sha256-" + base64.StdEncoding.EncodeToString(sum[:])}, nil
+// until is when the question closes.
+func (s screen) until() string { return s.Expires.Local().Format("15:04:05 MST") }
+
+// styleSource is how the page's policy allows this style sheet and no other.
+func styleSource() string {
+	sum := sha256.Sum256([]byte(style))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }

@@ -195,7 +195,7 @@ func Servers(ctx context.Context, dir string) ([]*Server, error) {
 		}
 		c, err := dial(ctx, "", "")
 		if err != nil {
-			if errors.Is(err, syscall.ECONNREFUSED) {
+			if errors.Is(err, syscall.ECONNREFUSED) && older(name, beginTime) {
 				_ = os.Remove(name) // nobody listens there any more
 			}
 			continue
@@ -204,6 +204,15 @@ func Servers(ctx context.Context, dir string) ([]*Server, error) {
 		out = append(out, &Server{client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}) //nolint:forbidigo // over a socket
 	}
 	return out, nil
+}
+
+// beginTime is how long a process may take from making its socket to listening there: in between, it looks like that of a dead
+// process.
+const beginTime = time.Minute
+
+func older(name string, age time.Duration) bool {
+	info, err := os.Stat(name)
+	return err == nil && time.Since(info.ModTime()) > age
 }
 
 // List returns what can be decided there.

@@ -186,11 +186,18 @@ func TestTheSocketIsForThisAccountAlone(t *testing.T) {
 	}
 }
 
+// A socket at which nobody listens is of a process that is dead, or of one that is just beginning to listen.
 func TestSocketsOfDeadProcessesAreRemoved(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	dead := filepath.Join(dir, "1"+socketEnd)
-	if err := os.WriteFile(dead, nil, 0o600); err != nil {
+	dead, begins := filepath.Join(dir, "1"+socketEnd), filepath.Join(dir, "2"+socketEnd)
+	for _, name := range []string{dead, begins} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	old := time.Now().Add(-2 * time.Minute)
+	if err := os.Chtimes(dead, old, old); err != nil {
 		t.Fatal(err)
 	}
 	servers, err := Servers(t.Context(), dir)
@@ -198,7 +205,10 @@ func TestSocketsOfDeadProcessesAreRemoved(t *testing.T) {
 		t.Errorf("%v, %v", servers, err)
 	}
 	if _, err := os.Stat(dead); err == nil {
-		t.Error("it is still there")
+		t.Error("that of a dead process is still there")
+	}
+	if _, err := os.Stat(begins); err != nil {
+		t.Errorf("the new one is gone: %v", err)
 	}
 }
 

@@ -71,6 +71,8 @@ type Journal struct {
 	dir    string
 	memory bool // lines are kept here and nowhere else
 
+	turn sync.Mutex // of those who look and then write
+
 	mu      sync.Mutex
 	lines   []Line
 	running map[string]*flock.Flock // by operation, of this process
@@ -110,6 +112,28 @@ func (j *Journal) Write(l Line) error {
 		j.end(l.ID) // last: whoever finds the lock free finds the end, too
 	}
 	return nil
+}
+
+// Exclusively runs what looks into the journal and writes by what it saw there, such as a count. Nobody else of this account
+// does so meanwhile, in other processes neither.
+func (j *Journal) Exclusively(lookAndWrite func() error) error {
+	j.turn.Lock()
+	defer j.turn.Unlock()
+	if j.memory {
+		return lookAndWrite()
+	}
+	if j.dir == "" {
+		return fmt.Errorf("audit: %w", errNoPlace)
+	}
+	if err := os.MkdirAll(j.dir, 0o700); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	lock := flock.New(filepath.Join(j.dir, "turn"), flock.SetPermissions(0o600))
+	if err := lock.Lock(); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	wrote := lookAndWrite()
+	return errors.Join(wrote, lock.Close()) // the file stays: two could hold it, if one removed it
 }
 
 func (j *Journal) append(l Line, encoded []byte) error {

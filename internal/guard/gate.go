@@ -47,7 +47,6 @@ type Gate struct {
 
 	mu    sync.Mutex
 	desks map[string]*Desk // by principal
-	pin   sync.Mutex       // one PIN is tried at a time
 }
 
 // result is what a call is answered with.
@@ -158,6 +157,9 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if waiting := g.Desk(call.Caller.Principal).find(t); waiting != nil {
 		return g.awaitDecision(ctx, t, waiting, callTime)
 	}
+	if err := answer.verdict(); err != nil {
+		return g.declined(t, answer, err)
+	}
 	plan, err := g.planned(ctx, t, policy, answer.approved())
 	switch {
 	case errors.Is(err, errForbidden):
@@ -170,7 +172,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if !plan.Effects.Guarded() {
 		return g.runAudited(ctx, t, plan, "")
 	}
-	if _, covered := policy.standing(o.Spec.Name, plan, g.Journal); covered {
+	if policy.standing(o.Spec.Name, plan, g.Journal) {
 		return g.runAudited(ctx, t, plan, Beforehand)
 	}
 	return g.guarded(ctx, t, policy, plan, answer)
@@ -248,20 +250,25 @@ func (g *Gate) guarded(ctx context.Context, t task, policy Policy, plan op.Plan,
 	if answer, err = g.askNow(ctx, t, plan); err != nil {
 		return g.refused(t, plan, Elicitation, err)
 	}
+	if err := answer.verdict(); err != nil {
+		return g.declined(t, answer, err)
+	}
 	if plan, err = g.lastLook(ctx, t, answer.plan.approved); err != nil {
 		return g.refused(t, plan, Elicitation, err)
 	}
 	return g.answeredWith(ctx, t, plan, answer)
 }
 
-// answeredWith runs a plan, as read last, if the client's answer approves it.
-func (g *Gate) answeredWith(ctx context.Context, t task, now op.Plan, answer *answer) result {
-	if err := answer.verdict(); err != nil {
-		if answer.denied() {
-			g.denials.add(subject(t, answer.plan.approved))
-		}
-		return g.refused(t, now, Elicitation, err)
+// declined ends a call whose answer does not approve the plan.
+func (g *Gate) declined(t task, answer *answer, why error) result {
+	if answer.denied() {
+		g.denials.add(subject(t, answer.plan.approved))
 	}
+	return g.refused(t, answer.plan.approved, Elicitation, why)
+}
+
+// answeredWith runs a plan, as read last, if it is the one that the client's answer approves.
+func (g *Gate) answeredWith(ctx context.Context, t task, now op.Plan, answer *answer) result {
 	if !answer.plan.approved.Same(now) {
 		return g.refused(t, now, Elicitation, changed(answer.plan.approved, now))
 	}
@@ -316,7 +323,11 @@ func (g *Gate) audited(ctx context.Context, t task, plan op.Plan, way Way) (out 
 	case Beforehand:
 		line.Decision = "approved beforehand"
 	}
-	if err := g.Journal.Write(line); err != nil {
+	err := g.begin(plan, line)
+	if errors.Is(err, errNotCovered) {
+		return g.refused(t, plan, "", err)
+	}
+	if err != nil {
 		g.Log.Error("audit cannot be written; nothing that changes anything runs", "error", err)
 		return op.Failure(&op.Error{
 			What:      "the audit of this server cannot be written, and nothing runs that would be missing in it: " + err.Error(),
@@ -332,6 +343,23 @@ func (g *Gate) audited(ctx context.Context, t task, plan op.Plan, way Way) (out 
 	g.Log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
 	return out
 }
+
+// begin writes the first line. What a person approved beforehand for so many a day is counted once more: others may have begun
+// since, here or in another process.
+func (g *Gate) begin(plan op.Plan, line audit.Line) error {
+	if line.Way != string(Beforehand) {
+		return g.Journal.Write(line)
+	}
+	return g.Journal.Exclusively(func() error {
+		policy, err := g.Policy(line.Profile)
+		if err != nil || !policy.standing(line.Operation, plan, g.Journal) {
+			return &op.Error{What: "what is approved beforehand does not cover " + line.Operation + " any more (setting preapproved)", Next: "call again: a person is asked then, where one can be", Unchanged: true, Err: errNotCovered}
+		}
+		return g.Journal.Write(line)
+	})
+}
+
+var errNotCovered = errors.New("not approved beforehand any more")
 
 // timed runs what may run. It is not cancelled by the client going away: cut off half way, nobody would know what became of it.
 func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (result, audit.Line) {

@@ -37,30 +37,38 @@ func (g *Gate) pinned() (bool, error) {
 	return set, nil
 }
 
-// checkPIN is nil where the right one came with a decision.
+// checkPIN is nil where the right one came with a decision. One is tried at a time: tries at once would not count each other.
 func (g *Gate) checkPIN(e *entry, by Decision) error {
-	g.pin.Lock()
-	defer g.pin.Unlock()
+	var mistake string
+	err := g.Journal.Exclusively(func() (err error) {
+		mistake, err = g.tryPIN(e, by)
+		return err
+	})
+	switch {
+	case err != nil: // uncounted tries would make guessing free
+		return &MistakeError{PIN: true, What: "the PIN is not taken: " + err.Error()}
+	case mistake != "":
+		return &MistakeError{PIN: true, What: mistake}
+	}
+	return nil
+}
+
+// tryPIN says what is wrong with a PIN, "" where it is the right one.
+func (g *Gate) tryPIN(e *entry, by Decision) (mistake string, err error) {
 	until, err := g.lockedUntil()
 	if err != nil {
-		return &MistakeError{PIN: true, What: "the audit cannot be read, so the PIN is not taken: " + err.Error()}
+		return "", err
 	}
 	if time.Now().Before(until) {
-		return &MistakeError{PIN: true, What: fmt.Sprintf("after %d wrong PINs none is taken before %s", maxWrongPINs, until.Format("15:04 MST"))}
+		return fmt.Sprintf("after %d wrong PINs none is taken before %s", maxWrongPINs, until.Format("15:04 MST")), nil
 	}
 	right, err := g.PIN.Matches(by.PIN)
-	switch {
-	case err != nil:
-		return &MistakeError{PIN: true, What: "the PIN cannot be checked: " + err.Error()}
-	case right:
-		return nil
+	if err != nil || right {
+		return "", err
 	}
 	line := g.line(e.task, e.plan, by.Way)
 	line.Decision = wrongPIN
-	if err := g.Journal.Write(line); err != nil { // uncounted tries would make guessing free
-		return &MistakeError{PIN: true, What: "the audit cannot be written, so the PIN is not taken: " + err.Error()}
-	}
-	return &MistakeError{PIN: true, What: fmt.Sprintf("that PIN is wrong; after %d wrong ones none is taken for %d minutes", maxWrongPINs, int(lockedFor.Minutes()))}
+	return fmt.Sprintf("that PIN is wrong; after %d wrong ones none is taken for %d minutes", maxWrongPINs, int(lockedFor.Minutes())), g.Journal.Write(line)
 }
 
 // lockedUntil is when the next PIN is taken, after too many wrong ones within a short time, whoever gave them.

@@ -72,8 +72,12 @@ func (p Policy) apply(plan op.Plan) (op.Plan, error) {
 		return plan, err
 	}
 	if p.crosses(plan) {
+		plan.Asks = strings.TrimPrefix(plan.Asks+"; ", "; ") + "the new name changes which rules of this server's settings hold for this database: whether it is protected, or what runs on it without asking"
+	}
+	if plan.Asks != "" && plan.Effects.Guarded() {
+		plan.Facts, plan.Asks = append(slices.Clone(plan.Facts), op.Fact{Label: "also", Value: plan.Asks}), ""
+	} else if plan.Asks != "" {
 		plan.Effects |= op.Disruptive
-		plan.Facts = append(slices.Clone(plan.Facts), op.Fact{Label: "protection", Value: "the new name changes which rules of this server's settings hold for this database: whether it is protected, or what runs on it without asking"})
 	}
 	var kept []op.Resource
 	for _, t := range plan.Targets {
@@ -157,21 +161,21 @@ func (s Standing) names(name string) bool {
 	return slices.ContainsFunc(s.Names, func(pattern string) bool { return strings.Trim(pattern, "* ") != "" && text.Match(pattern, name) })
 }
 
-// standing returns the decision made beforehand that covers the plan, if one does and is not used up for today. What destroys
-// is never covered, nor is a protected target, nor a name for which other rules hold.
-func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) (Standing, bool) {
+// standing reports whether a decision made beforehand covers the plan, and is not used up for today. What destroys is never
+// covered, nor a protected target, nor a name for which other rules hold.
+func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) bool {
 	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
-		return Standing{}, false
+		return false
 	}
 	for _, s := range p.Standing {
 		covers := slices.Contains(s.Operations, operation) && !slices.ContainsFunc(plan.Targets, func(t op.Resource) bool {
 			return !s.names(t.Name) || (s.Tenant != "" && s.Tenant != t.Tenant)
 		})
 		if covers && s.usedToday(journal)+len(plan.Targets) <= s.MaxPerDay {
-			return s, true
+			return true
 		}
 	}
-	return Standing{}, false
+	return false
 }
 
 // usedToday counts the databases that the decision has covered since midnight UTC. A journal that cannot be read counts as
