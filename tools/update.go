@@ -61,7 +61,8 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 		if err != nil {
 			return op.Plan{}, err
 		}
-		if len(alike) > 0 { // two of one name: a change by name may then hit the wrong one
+		alike = slices.DeleteFunc(alike, func(id string) bool { return id == i.ID }) // an equal call may have renamed it just now
+		if len(alike) > 0 {                                                          // two of one name: a change by name may then hit the wrong one
 			plan.Effects |= op.Disruptive
 			plan.Facts = append(plan.Facts, op.Fact{Label: "same name", Value: fmt.Sprintf("the tenant has a database of that name already: %s; then there are two", strings.Join(alike, ", "))})
 		}

@@ -134,6 +134,7 @@ func TestWhatDestroysNeedsTheExactName(t *testing.T) {
 			if !r.catalog[name].Spec.Effects.Has(op.Destructive) {
 				continue
 			}
+			after(time.Minute) // for the request budget
 			for _, typed := range []string{"yes", strings.ToUpper(call.typed), call.typed + " ", prodID} {
 				r.refuses(r.connect(modern, types(typed)), name, call.arguments, "not the exact name", "Nothing was changed.")
 			}
