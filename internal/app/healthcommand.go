@@ -49,7 +49,8 @@ func healthCommand(p Process) *cobra.Command {
 
 The exit code is the verdict: 0 healthy, 1 warning, 2 critical, 3 unknown, which is also the code where the check itself failed
 or the plan has no metrics. A mistake in the command line or the settings ends with 2 as well, and with a message on standard
-error. Of a fleet the worst counts; databases that are paused or whose plan has no metrics do not.`,
+error. Of a fleet the worst counts; databases that are paused or whose plan has no metrics do not. A database that Aura itself
+calls failed is critical, whatever its plan.`,
 		Example: "  aura-mcp health prod-orders --window 40\n  aura-mcp health --fleet --json\n  aura-mcp health --watch",
 		Args:    usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
