@@ -241,8 +241,20 @@ func (h *healthView) one(v tools.InstanceHealth) {
 		}
 		s.line("\n%s", s.paint(dim, line))
 	}
-	for _, n := range v.Notes {
-		s.line("%s", s.paint(dim, n))
+	h.notes(v.Notes)
+}
+
+// notes are those of a tool. A later call of an assistant goes on from an earlier reading; a command starts with none.
+func (h *healthView) notes(all []string) {
+	how := "--window 40 reads twice and has them"
+	switch {
+	case h.watch:
+		how = "the next look has them"
+	case h.instance == "":
+		how = "--watch has them after 30 seconds"
+	}
+	for _, n := range all {
+		h.screen.line("%s", h.screen.paint(dim, strings.Replace(n, "the same call after 35 seconds has them", how, 1)))
 	}
 }
 
@@ -327,9 +339,7 @@ func (h *healthView) fleet(v tools.FleetHealth) {
 	if v.NotMonitored != "" {
 		s.line("\n%s  %s", h.paintStatus(string(health.StatusNotMonitored)), v.NotMonitored)
 	}
-	for _, n := range v.Notes {
-		s.line("%s", s.paint(dim, n))
-	}
+	h.notes(v.Notes)
 }
 
 // adding lets the command use its own tools. Which ones assistants are offered is another matter.
