@@ -6,6 +6,11 @@ SHELL := bash
 GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.6.0
 INSPECTOR_VERSION := 2.12.0
+GORELEASER_VERSION := v2.15.0
+SYFT_VERSION := v1.54.1
+MCPB_VERSION := 2.1.2
+AJV_VERSION := 8.20.0
+REGISTRY_VERSION := v1.8.7
 
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
@@ -18,6 +23,10 @@ TOOLS := $(CURDIR)/.tools
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)$(EXE)
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)$(EXE)
 
+GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)$(EXE)
+SYFT := $(TOOLS)/syft-$(SYFT_VERSION)$(EXE)
+RELEASE = GORELEASER='$(GORELEASER)' SYFT='$(SYFT)' MCPB_VERSION=$(MCPB_VERSION) AJV_VERSION=$(AJV_VERSION) REGISTRY_VERSION=$(REGISTRY_VERSION)
+
 # Golden files, snapshots and generated docs, and the tests that compare them.
 GENERATED := ./internal/docgen ./tools ./internal/app
 GENERATED_TESTS := Golden|Generated|Snapshot
@@ -25,7 +34,8 @@ GENERATED_TESTS := Golden|Generated|Snapshot
 # The parts of make check, cheapest first. .ci/run reads this list.
 CHECKS := fmt-check tidy-check vet lint docs-check test-race
 
-.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector browser build clean
+.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector browser keyring build clean
+.PHONY: mcpb image release-check
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -95,11 +105,24 @@ browser: ## The tests that click on pages in Chromium (installs it on Debian and
 	bash .ci/chromium.sh
 	BROWSER_TESTS=required go test -count=1 -run '^TestBrowser' ./internal/app
 
+keyring: ## The test with a real keyring (skipped where dbus-run-session and gnome-keyring-daemon are not installed)
+	go test -count=1 -v -run '^TestARealKeyring' .
+
 build: ## bin/aura-mcp
 	CGO_ENABLED=0 go build -trimpath -o bin/aura-mcp$(EXE) .
 
+mcpb: $(GORELEASER) ## The bundle for Claude Desktop, in dist (needs npm)
+	'$(GORELEASER)' build --snapshot --clean
+	$(RELEASE) bash .ci/mcpb.sh dist
+
+image: ## The container image (needs a Docker engine)
+	docker build --build-arg SERVER_NAME=$$(sed -n 's/^  "name": "\(.*\)",$$/\1/p' server.json) -t aura-mcp .
+
+release-check: $(GORELEASER) $(SYFT) ## Build and try everything that a release has, in dist (minutes; needs npm)
+	$(RELEASE) bash .ci/release-check.sh
+
 clean: ## Remove what was built, tools included
-	rm -rf bin .tools coverage.out
+	rm -rf bin dist .tools coverage.out
 
 checks:
 	@echo $(CHECKS)
@@ -113,3 +136,13 @@ $(GOLANGCI):
 $(GOVULNCHECK):
 	@GOBIN='$(TOOLS)/new' GOFLAGS= CGO_ENABLED=0 go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 	@mv '$(TOOLS)/new/govulncheck$(EXE)' '$@'
+
+$(GORELEASER):
+	@echo "building goreleaser $(GORELEASER_VERSION), once"
+	@GOBIN='$(TOOLS)/new' GOFLAGS= CGO_ENABLED=0 go install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+	@mv '$(TOOLS)/new/goreleaser$(EXE)' '$@'
+
+$(SYFT):
+	@echo "building syft $(SYFT_VERSION), once"
+	@GOBIN='$(TOOLS)/new' GOFLAGS= CGO_ENABLED=0 go install github.com/anchore/syft/cmd/syft@$(SYFT_VERSION)
+	@mv '$(TOOLS)/new/syft$(EXE)' '$@'

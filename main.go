@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -35,7 +36,31 @@ func run() int {
 		Terminal:  openTerminal,
 
 		Open: browser.Open, ForwardDir: browser.ForwardDir, RunDir: runDir(),
+
+		Executable: executable(),
 	})
+}
+
+// executable is where this program is. A link in PATH that leads to it is the better name: package managers move it on when
+// they upgrade.
+func executable() string {
+	running, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	called, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return running
+	}
+	if called, err = filepath.Abs(called); err != nil {
+		return running
+	}
+	one, err1 := os.Stat(running)
+	other, err2 := os.Stat(called) //nolint:gosec // it is only compared with the program that runs
+	if err1 == nil && err2 == nil && os.SameFile(one, other) {
+		return called
+	}
+	return running
 }
 
 // stateDir is where programs of this user keep private state, by the custom of the system; empty where there is no home.

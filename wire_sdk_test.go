@@ -245,11 +245,11 @@ func TestOnlyAnApprovalPausesADatabase(t *testing.T) {
 	}{
 		{"yes", approving(), ""},
 		{"yes in capitals, with blanks", answering("accept", map[string]any{"approval": " YES "}), ""},
-		{"declined", answering("decline", nil), "Not approved: the person declined. Nothing was changed."},
+		{"declined", answering("decline", nil), "Not approved: the client declined. Nothing was changed."},
 		{"dismissed", answering("cancel", nil), "Not approved: the question was dismissed without an answer. Nothing was changed."},
 		{"another word", answering("accept", map[string]any{"approval": "yes please"}), "Not approved: the answer was not yes. Nothing was changed."},
 		{"no content", answering("accept", nil), "Not approved: the question was accepted without typing the answer. Nothing was changed."},
-		{"declined, with the word of approval in it", answering("decline", map[string]any{"approval": "yes"}), "Not approved: the person declined."},
+		{"declined, with the word of approval in it", answering("decline", map[string]any{"approval": "yes"}), "Not approved: the client declined."},
 		{"nobody can be asked", nil, "pause_instance waits for a person's approval"},
 	}
 	for _, era := range eras {

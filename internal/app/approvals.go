@@ -103,7 +103,7 @@ out what you approve. It reads your terminal itself, never standard input, so th
 			}
 			terminal, err := approval.OpenTerminal(p.Terminal)
 			if err != nil {
-				return fmt.Errorf("approvals are decided at a terminal only: %w", err)
+				return fmt.Errorf("approvals are decided at a terminal only: %w; run this in a window of your own", err)
 			}
 			defer terminal.Close()
 			switch {
@@ -172,7 +172,7 @@ func (p Process) listApprovals(ctx context.Context, asJSON bool) error {
 	for _, a := range all {
 		until := "after the others"
 		if a.Stage == guard.Shown {
-			until = a.Expires.Local().Format("15:04:05")
+			until = a.Expires.Local().Format("15:04:05 MST")
 		}
 		rows = append(rows, []string{a.ID, a.Tool, until, a.Preview.Headline})
 	}
@@ -202,6 +202,9 @@ func (p Process) approve(ctx context.Context, terminal *approval.Terminal, ids [
 			return nil
 		}
 		a := all[next]
+		if a.Stage == guard.Queued {
+			return fmt.Errorf("another question comes first; `aura-mcp approve` asks one after the other: %s", a.Preview.Headline)
+		}
 		asked[a.ID] = true
 		if err := terminal.Ask(ctx, a.server, a.Approval); err != nil {
 			return err

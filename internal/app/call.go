@@ -14,6 +14,7 @@ import (
 
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
+	"aura-mcp/tools"
 )
 
 func callCommand(p Process) *cobra.Command {
@@ -35,7 +36,19 @@ approval is asked at the terminal; where there is none (cron), it is refused.`,
 		},
 	}
 	addFleetFlags(c.Flags(), flags)
+	c.ValidArgsFunction = completeTools
 	return c
+}
+
+// completeTools offers the names of tools.
+func completeTools(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	var out []cobra.Completion
+	if len(args) == 0 {
+		for _, o := range tools.New(tools.Options{}).Catalog() {
+			out = append(out, cobra.CompletionWithDesc(o.Spec.Name, o.Spec.Title))
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
 func (p Process) call(ctx context.Context, s *setup, tool string, pairs []string) error {

@@ -14,6 +14,9 @@ import (
 	"aura-mcp/internal/text"
 )
 
+// Command is the whole command line, for whoever describes it.
+func Command() *cobra.Command { return rootCommand(Process{}) }
+
 // rootCommand serves on stdio; everything else is a command below it.
 func rootCommand(p Process) *cobra.Command {
 	flags := &fleetFlags{set: map[string]string{}, serves: true}
@@ -22,10 +25,9 @@ func rootCommand(p Process) *cobra.Command {
 		Short: "Run a fleet of Neo4j Aura databases through an AI assistant (MCP server)",
 		Long: `aura-mcp is an MCP server for Neo4j Aura. Without a command it speaks MCP on standard input and output: that is what
 an assistant's configuration launches. "aura-mcp demo" shows it at work without an account.`,
-		Args:              usageArgs(cobra.NoArgs),
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		Args:          usageArgs(cobra.NoArgs),
+		SilenceUsage:  true,
+		SilenceErrors: true,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := p.setup(*flags)
 			if err != nil {
@@ -61,6 +63,7 @@ an assistant's configuration launches. "aura-mcp demo" shows it at work without 
 	})
 	addFleetFlags(root.Flags(), flags)
 	root.AddCommand(demoCommand(p), callCommand(p), approveCommand(p), auditCommand(p), configCommand(p), doctorCommand(p), healthCommand(p), simulateCommand(p), versionCommand())
+	root.AddCommand(installCommand(p))
 	return root
 }
 

@@ -43,7 +43,7 @@ func configInitCommand(p Process) *cobra.Command {
 			if name == "" {
 				return usageError{errors.New("this account has no directory for settings: name a file with --config")}
 			}
-			if err := writeNew(name, config.Template()); err != nil {
+			if err := writeNew(name, config.Template(nil)); err != nil {
 				return err
 			}
 			fmt.Fprintf(p.Stdout, "%s is there now, and only your account can read it. Nothing in it is set yet.\nEdit it, then see what it means with: aura-mcp config check\n", name)

@@ -75,8 +75,8 @@ func (t *tour) run(ctx context.Context) error {
 			return fmt.Errorf("demo, step %d: %w", n+1, err)
 		}
 	}
-	t.screen.line("\nTo use it with an assistant, let its MCP configuration launch %s,", t.screen.paint(bold, "aura-mcp --demo"))
-	t.screen.line("or %s with AURA_CLIENT_ID and AURA_CLIENT_SECRET set for your own account. See README.md.", t.screen.paint(bold, "aura-mcp"))
+	t.screen.line("\nTo use it with an assistant, run %s: on this fleet with --demo,", t.screen.paint(bold, "aura-mcp install"))
+	t.screen.line("or with your own account, for which it asks. See README.md.")
 	return nil
 }
 
@@ -200,15 +200,15 @@ func (t *tour) patiently(ctx context.Context, name string, arguments map[string]
 	for {
 		select {
 		case message = <-messages:
-			if !t.screen.terminal {
+			if !t.screen.replaces {
 				t.screen.line("  … %s", message)
 			}
 		case <-tick.C:
-			if t.screen.terminal {
+			if t.screen.replaces {
 				t.screen.bar(time.Since(begun).Seconds()/limit, message)
 			}
 		case o := <-done:
-			if t.screen.terminal {
+			if t.screen.replaces {
 				t.screen.bar(1, "")
 				t.screen.line("")
 			}

@@ -388,7 +388,7 @@ func TestOneQuestionAtATimeAndThreeInAll(t *testing.T) {
 			t.Errorf("one that is not shown was decided: %v", err)
 		}
 		after(45 * time.Second)
-		for n, want := range []string{"approval page", "1 other question is shown before it", "2 other questions are shown before it"} {
+		for n, want := range []string{"approval page", "1 other question comes before it", "2 other questions come before it"} {
 			if text := <-said[n]; !strings.Contains(text, want) {
 				t.Errorf("the %d. call is told %s", n+1, text)
 			}

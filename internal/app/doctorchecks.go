@@ -196,10 +196,18 @@ func (d *doctor) places(s *setup) {
 	}
 	where := d.process.state("audit")
 	if err := s.journal.Writable(); err != nil {
-		d.tell(finding{Check: "audit", Status: problem, Message: err.Error(), Next: "mend that: where the audit cannot be written, nothing that changes anything runs"})
+		d.tell(finding{Check: "audit", Status: problem, Message: err.Error(), Next: d.mendPlace() + ": where the audit cannot be written, nothing that changes anything runs"})
 		return
 	}
 	d.tell(finding{Check: "audit", Status: fine, Message: "it can be written: " + where})
+}
+
+// mendPlace says how private state gets a place.
+func (d *doctor) mendPlace() string {
+	if d.process.StateDir == "" {
+		return "set HOME (on Windows LOCALAPPDATA)"
+	}
+	return "mend that"
 }
 
 func (d *doctor) secrets(sink string, demo bool) finding {
@@ -208,7 +216,7 @@ func (d *doctor) secrets(sink string, demo bool) finding {
 	switch {
 	case err != nil:
 		f.Status, f.Message = problem, "one-time passwords could not be kept: "+err.Error()
-		f.Next = "mend that, or choose another place with the setting secret_sink; until then no database is created"
+		f.Next = d.mendPlace() + ", or choose another place with the setting secret_sink; until then no database is created"
 		return f
 	case sink == string(vault.Reveal):
 		f.Status, f.Message, f.Next = warning, "one-time passwords go into the assistant's conversation (secret_sink)", "set secret_sink to file or keyring, unless you want that"

@@ -120,6 +120,35 @@ func TestANameCannotBeChangedToGetAroundARule(t *testing.T) {
 	}
 }
 
+func TestTheQuestionOfARenameSaysWhatItChanges(t *testing.T) {
+	t.Parallel()
+	const rules = "the new name changes which rules of this server's settings hold"
+	for _, tt := range []struct {
+		more, effect, also string
+	}{
+		{"", "effect: " + rules, ""},
+		{"16GB", "effect: uses what the account pays for", "also: " + rules},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, func(o *rigOptions) { o.policy = guard.Policy{Protected: []string{"prod*"}} })
+			var question string
+			c := r.connect(modern, person(func(_ context.Context, asked string) (*mcp.ElicitationResult, error) {
+				question = asked
+				after(3 * time.Second)
+				return answered(mcp.ElicitationResponseActionDecline, ""), nil
+			}))
+			call := map[string]any{"instance": "prod", "name": "x"}
+			if tt.more != "" {
+				call["memory"] = tt.more
+			}
+			r.refuses(c, "update_instance", call, "the person declined")
+			if !strings.Contains(question, tt.effect) || !strings.Contains(question, tt.also) || strings.Contains(question, "interrupts whoever uses it") {
+				t.Errorf("asked: %s", question)
+			}
+		})
+	}
+}
+
 func TestADecisionMadeBeforehandCoversItsOwn(t *testing.T) {
 	t.Parallel()
 	one := func(name string) map[string]any { return map[string]any{"instance": name} }

@@ -135,7 +135,7 @@ func (h *healthView) look(ctx context.Context, session *session) (int, error) {
 		tool, arguments = "check_instance_health", map[string]any{"instance": h.instance, "window_seconds": h.window}
 	}
 	var progress func(string)
-	if h.window > 0 && h.screen.terminal && !h.json {
+	if h.window > 0 && h.screen.replaces && !h.json {
 		progress = func(message string) { h.screen.status(message) }
 	}
 	answer, err := session.call(ctx, tool, arguments, progress)
@@ -183,7 +183,7 @@ func (h *healthView) print(answer string) (int, error) {
 
 // begin makes room for a verdict: over the one before on a terminal, below it elsewhere.
 func (h *healthView) begin() {
-	if h.watch && h.screen.terminal {
+	if h.watch && h.screen.replaces {
 		h.screen.clear()
 	}
 }

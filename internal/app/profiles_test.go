@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,6 +37,8 @@ func (r ring) Get(_, user string) (string, error) {
 	}
 	return "", keyring.ErrNotFound
 }
+
+func (r ring) Set(_, user, entry string) error { r[user] = entry; return nil }
 
 // newHome writes a config file in which WORK and PLAY stand for the addresses of the two simulators.
 func newHome(t *testing.T, settings string) *home {
@@ -282,3 +285,4 @@ func TestTheKeyringIsReadAtTheFirstCall(t *testing.T) {
 type ringFunc func(user string) (string, error)
 
 func (f ringFunc) Get(_, user string) (string, error) { return f(user) }
+func (f ringFunc) Set(_, _, _ string) error           { return errors.ErrUnsupported }

@@ -48,6 +48,8 @@ type Process struct {
 	RunDir     string
 	// Keyring has the API keys of profiles; nil is the system's.
 	Keyring credentials.Ring
+	// Executable is the absolute path of this program, by the name that outlives an upgrade; empty where the system does not say.
+	Executable string
 	// Terminal opens the terminal the person sits at, which is neither standard input nor output of a program that a client
 	// launched. It fails where there is none.
 	Terminal func() (io.ReadWriteCloser, error)

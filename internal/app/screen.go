@@ -15,6 +15,7 @@ import (
 type screen struct {
 	out      io.Writer
 	terminal bool
+	replaces bool // a terminal on which a line can be written over: not a dumb one
 	colour   bool
 	width    int // of a terminal, in columns; 0: no limit
 }
@@ -22,8 +23,9 @@ type screen struct {
 func newScreen(out io.Writer, environ []string) screen {
 	f, ok := out.(*os.File)
 	terminal := ok && term.IsTerminal(int(f.Fd()))
-	plain := slices.ContainsFunc(environ, func(e string) bool { return strings.HasPrefix(e, "NO_COLOR=") && e != "NO_COLOR=" || e == "TERM=dumb" })
-	s := screen{out: out, terminal: terminal, colour: terminal && !plain}
+	plain := slices.ContainsFunc(environ, func(e string) bool { return strings.HasPrefix(e, "NO_COLOR=") && e != "NO_COLOR=" })
+	replaces := terminal && !slices.Contains(environ, "TERM=dumb")
+	s := screen{out: out, terminal: terminal, replaces: replaces, colour: replaces && !plain}
 	if terminal {
 		s.width, _, _ = term.GetSize(int(f.Fd())) // 0 where that cannot be told
 	}

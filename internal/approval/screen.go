@@ -138,7 +138,7 @@ func (s screen) tell() string {
 }
 
 // until is when the question closes.
-func (s screen) until() string { return s.Expires.Local().Format("15:04:05") }
+func (s screen) until() string { return s.Expires.Local().Format("15:04:05 MST") }
 
 // styleSource is how the page's policy allows this style sheet and no other.
 func styleSource() string {

@@ -109,8 +109,7 @@ func (t *Terminal) answer(ctx context.Context, a guard.Approval) (guard.Decision
 		return d, err
 	}
 	if a.Preview.Confirm == "" {
-		word := strings.ToLower(strings.TrimSpace(typed))
-		d.Approve = word == "yes" || word == "y"
+		d.Approve = strings.EqualFold(strings.TrimSpace(typed), "yes")
 		return d, nil
 	}
 	if typed == "" {
@@ -119,7 +118,7 @@ func (t *Terminal) answer(ctx context.Context, a guard.Approval) (guard.Decision
 	d.Approve, d.Typed = true, typed
 	if a.PIN {
 		t.printf("your approval PIN > ")
-		if d.PIN, err = t.line(ctx, t.hidden); err != nil {
+		if d.PIN, err = t.hidden(ctx); err != nil {
 			return d, err
 		}
 	}
@@ -129,7 +128,14 @@ func (t *Terminal) answer(ctx context.Context, a guard.Approval) (guard.Decision
 // Hidden asks for something that is not shown while it is typed.
 func (t *Terminal) Hidden(ctx context.Context, what string) (string, error) {
 	t.printf("%s > ", what)
-	return t.line(ctx, t.hidden)
+	return t.hidden(ctx)
+}
+
+// Line asks for a line, which comes without the spaces around it.
+func (t *Terminal) Line(ctx context.Context, what string) (string, error) {
+	t.printf("%s > ", what)
+	line, err := t.line(ctx, t.read)
+	return strings.TrimSpace(line), err
 }
 
 // line reads in the background, since nothing interrupts a terminal that is being read. A context that ends gives the person up.
@@ -160,17 +166,28 @@ func (t *Terminal) read() (string, error) {
 	return strings.TrimRight(line, "\r\n"), nil
 }
 
-func (t *Terminal) hidden() (string, error) {
+func (t *Terminal) hidden(ctx context.Context) (string, error) {
 	device, ok := t.ReadWriteCloser.(interface{ Fd() uintptr })
 	if !ok || !term.IsTerminal(int(device.Fd())) {
-		return t.read()
+		return t.line(ctx, t.read)
 	}
-	typed, err := term.ReadPassword(int(device.Fd()))
-	t.printf("\n")
+	fd := int(device.Fd())
+	before, err := term.GetState(fd)
 	if err != nil {
-		return "", fmt.Errorf("read the terminal: %w", err)
+		return "", fmt.Errorf("the terminal cannot hide what is typed: %w", err)
 	}
-	return string(typed), nil
+	typed, err := t.line(ctx, func() (string, error) {
+		typed, err := term.ReadPassword(fd)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("read the terminal: %w", err)
+		}
+		return string(typed), nil
+	})
+	if ctx.Err() != nil {
+		_ = term.Restore(fd, before) // the reading goes on until the process ends, but the screen shows what is typed again
+	}
+	t.printf("\n") // the Enter was hidden, too
+	return typed, err
 }
 
 func (t *Terminal) printf(format string, args ...any) {
@@ -188,7 +205,7 @@ func (t *Terminal) Follow(ctx context.Context, d Desk, id string) {
 			t.printf("The server that ran it is gone; `aura-mcp audit` shows what became of it.\n")
 			return
 		case a.Stage == guard.Finished:
-			t.printf("%s. %s\n", verdictOf(a), text.EscapeJSON([]byte(a.Outcome)))
+			t.printf("%s. %s\nYour assistant hears of it when it asks again.\n", verdictOf(a), text.EscapeJSON([]byte(a.Outcome)))
 			return
 		case a.Stage != guard.Running:
 			return

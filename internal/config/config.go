@@ -64,6 +64,20 @@ type Sources struct {
 	Demo bool
 }
 
+// Stored leaves aside what a person's shell has set: a program that starts without that shell, such as an MCP client, hands none of
+// it on.
+func (s Sources) Stored() Sources {
+	ours := []string{configVariable, profileVariable}
+	for _, one := range Settings() {
+		ours = append(ours, one.Env...)
+	}
+	s.Environ = slices.DeleteFunc(slices.Clone(s.Environ), func(e string) bool {
+		name, _, _ := strings.Cut(e, "=")
+		return slices.Contains(ours, name)
+	})
+	return s
+}
+
 // FileName is where the config file is looked for in the user's configuration directory, with forward slashes.
 const FileName = "aura-mcp/config.toml"
 

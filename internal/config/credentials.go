@@ -59,6 +59,9 @@ func (c Credentials) String() string {
 		return fmt.Sprintf("%s, entry %s", c.File, text.Quote(c.Name))
 	case Anywhere:
 	}
+	if c.File == "" {
+		return fmt.Sprintf("the system's keyring, entry %s of %s", text.Quote(c.Name), KeyringService)
+	}
 	return fmt.Sprintf("the system's keyring, or %s, entry %s", c.File, text.Quote(c.Name))
 }
 

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Template is a config file in which everything is explained and nothing is set. A remark begins with "# ", a setting that is
-// only shown with "#" and its key.
-func Template() string {
+// Template is a config file in which everything is explained and nothing is set but what set has: settings by their keys, as TOML
+// writes the values. A remark begins with "# ", a setting that is only shown with "#" and its key.
+func Template(set map[string]string) string {
 	var b strings.Builder
 	b.WriteString(`# Settings of aura-mcp. Take the # away to set something; "aura-mcp config check" says what it means. A misspelt
 # setting is an error that names its line. What is set here as policy can only be tightened by environment and flags.
@@ -23,6 +23,10 @@ func Template() string {
 		b.WriteString("\n" + remark(s.Help))
 		if s.Default != "" {
 			b.WriteString(remark("Default: " + s.Default))
+		}
+		if v, given := set[s.Key]; given {
+			fmt.Fprintf(&b, "%s = %s\n", s.Key, v)
+			continue
 		}
 		fmt.Fprintf(&b, "#%s = %s\n", s.Key, samples()[s.Key])
 	}

@@ -12,7 +12,7 @@ var shown = regexp.MustCompile(`(?m)^#([a-z_]+ = |\[)`)
 
 func TestTheTemplateSetsNothingAndShowsEverything(t *testing.T) {
 	t.Parallel()
-	template := config.Template()
+	template := config.Template(nil)
 	for i, e := range single(t, sources(template, nil, nil)).Effective() {
 		if e.Origin != "default" {
 			t.Errorf("%d: %+v is set", i, e)
@@ -38,6 +38,19 @@ func TestTheTemplateSetsNothingAndShowsEverything(t *testing.T) {
 	for line := range strings.Lines(template) {
 		if len(line) > 121 {
 			t.Errorf("a long line: %s", line)
+		}
+	}
+}
+
+func TestTheTemplateTakesValues(t *testing.T) {
+	t.Parallel()
+	c := single(t, sources(config.Template(map[string]string{"protected": `["prod*", "main"]`, "base_url": `"http://127.0.0.1:8474"`}), nil, nil))
+	if len(c.Protected) != 2 || c.BaseURL != "http://127.0.0.1:8474" {
+		t.Errorf("%+v", c)
+	}
+	for _, e := range c.Effective() {
+		if given := e.Key == "protected" || e.Key == "base_url"; given == (e.Origin == "default") {
+			t.Errorf("%+v", e)
 		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package credentials reads the API key of a profile from where the settings say it is kept. It is asked at the first call that
-// needs one and never before: a keyring may ask the person to unlock it, and a server that only lists its tools has no use
+// Package credentials reads the API key of a profile from where the settings say it is kept, and stores one there. It is asked at
+// the first call that needs a key and never before: a keyring may ask the person to unlock it, and a server that only lists its tools has no use
 // for the key.
 package credentials
 
@@ -49,13 +49,15 @@ var ErrNone = errors.New("no credentials")
 // Ring is the system's keyring.
 type Ring interface {
 	Get(service, user string) (string, error)
+	Set(service, user, entry string) error
 }
 
 type systemRing struct{}
 
 func (systemRing) Get(service, user string) (string, error) { return keyring.Get(service, user) }
+func (systemRing) Set(service, user, entry string) error    { return keyring.Set(service, user, entry) }
 
-// Finder finds keys. Make one with [New].
+// Finder finds keys, and stores them where it finds them. Make one with [New].
 type Finder struct {
 	ring Ring
 	// patience is how long the keyring gets: one that is locked waits for the person.
@@ -118,38 +120,43 @@ func (f Finder) fromAnywhere(ctx context.Context, c config.Credentials) (Key, er
 	return Key{}, err
 }
 
-func (f Finder) fromRing(ctx context.Context, c config.Credentials) (Key, error) {
-	type found struct {
+// ask lets the keyring answer, and waits no longer than patience: a keyring cannot be told to stop.
+func (f Finder) ask(ctx context.Context, question func() (string, error)) (string, error) {
+	type answer struct {
 		entry string
 		err   error
 	}
-	answer := make(chan found, 1)
+	answers := make(chan answer, 1)
 	go func() {
-		entry, err := f.ring.Get(config.KeyringService, c.Name)
-		answer <- found{entry, err}
+		entry, err := question()
+		answers <- answer{entry, err}
 	}()
 	timer := time.NewTimer(f.patience)
 	defer timer.Stop()
-	var got found
 	select {
-	case got = <-answer:
+	case got := <-answers:
+		return got.entry, got.err
 	case <-ctx.Done():
-		got.err = ctx.Err()
+		return "", ctx.Err()
 	case <-timer.C:
-		got.err = fmt.Errorf("no answer in %s; it may be waiting for its password", f.patience)
+		return "", fmt.Errorf("no answer in %s; it may be waiting for its password", f.patience)
 	}
+}
+
+func (f Finder) fromRing(ctx context.Context, c config.Credentials) (Key, error) {
+	entry, err := f.ask(ctx, func() (string, error) { return f.ring.Get(config.KeyringService, c.Name) })
 	const others = "use another place, such as credentials = { source = \"file\" }"
 	switch where := fmt.Sprintf("the system's keyring has no entry %s of %s%s", text.Quote(c.Name), config.KeyringService, by(c)); {
-	case errors.Is(got.err, keyring.ErrNotFound):
-		return Key{}, &NoKeyError{What: where, Fix: "store the API key with `aura-mcp install`, or " + others, Err: ErrNone}
-	case got.err != nil && c.Source == config.Anywhere && !errors.Is(got.err, context.Canceled) && unavailable(got.err):
+	case errors.Is(err, keyring.ErrNotFound):
+		return Key{}, &NoKeyError{What: where, Fix: "store the API key with `aura-mcp install --new-key`, or " + others, Err: ErrNone}
+	case err != nil && c.Source == config.Anywhere && !errors.Is(err, context.Canceled) && unavailable(err):
 		return Key{}, &NoKeyError{What: where, Fix: others, Err: ErrNone}
-	case got.err != nil:
-		return Key{}, &NoKeyError{What: fmt.Sprintf("the system's keyring cannot be read%s: %v", by(c), got.err), Fix: "unlock it, or " + others, Err: got.err}
+	case err != nil:
+		return Key{}, &NoKeyError{What: fmt.Sprintf("the system's keyring cannot be read%s: %v", by(c), err), Fix: "unlock it, or " + others, Err: err}
 	}
-	e, err := parseEntry([]byte(got.entry))
+	e, err := parseEntry([]byte(entry))
 	if err != nil {
-		return Key{}, &NoKeyError{What: fmt.Sprintf("the entry %s of %s in the system's keyring%s cannot be used: %v", text.Quote(c.Name), config.KeyringService, by(c), err), Fix: "store the API key anew with `aura-mcp install`", Err: err}
+		return Key{}, &NoKeyError{What: fmt.Sprintf("the entry %s of %s in the system's keyring%s cannot be used: %v", text.Quote(c.Name), config.KeyringService, by(c), err), Fix: "store the API key anew with `aura-mcp install --new-key`", Err: err}
 	}
 	return e.key(ringPlace(c)), nil
 }

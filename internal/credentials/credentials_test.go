@@ -37,6 +37,13 @@ func (r fakeRing) Get(service, user string) (string, error) {
 	return "", keyring.ErrNotFound
 }
 
+func (r fakeRing) Set(service, user, entry string) error {
+	if r.err == nil {
+		r.entries[service+"/"+user] = entry
+	}
+	return r.err
+}
+
 const good = `{"client_id": "id", "client_secret": "hunter2"}`
 
 func write(t *testing.T, content string, mode os.FileMode) string {

@@ -65,7 +65,7 @@ func fromFile(c config.Credentials) (Key, error) {
 	}
 	e, err := parseEntry(raw)
 	if err != nil {
-		return Key{}, &NoKeyError{What: fmt.Sprintf("%s:%d: the entry %s cannot be used: %v", c.File, lineOf(content, bytes.Index(content, raw)), text.Quote(c.Name), err), Fix: "mend it, or store the API key anew with `aura-mcp install`", Err: err}
+		return Key{}, &NoKeyError{What: fmt.Sprintf("%s:%d: the entry %s cannot be used: %v", c.File, lineOf(content, bytes.Index(content, raw)), text.Quote(c.Name), err), Fix: "mend it, or store the API key anew with `aura-mcp install --new-key`", Err: err}
 	}
 	c.Source = config.File
 	return e.key(c.String()), nil
@@ -103,7 +103,7 @@ func fromCLI(c config.Credentials) (Key, error) {
 			continue
 		}
 		if one.ID == "" || one.Secret.Reveal() == "" {
-			return Key{}, &NoKeyError{What: fmt.Sprintf("%s has no client secret for %s: this version of the CLI keeps it elsewhere", c.File, text.Quote(wanted)), Fix: "store the API key with `aura-mcp install` and use credentials = { source = \"keyring\" }"}
+			return Key{}, &NoKeyError{What: fmt.Sprintf("%s has no client secret for %s: this version of the CLI keeps it elsewhere", c.File, text.Quote(wanted)), Fix: "store the API key with `aura-mcp install --new-key` and use credentials = { source = \"keyring\" }"}
 		}
 		c.Name = wanted
 		key := Key{ID: one.ID, Secret: one.Secret, From: c.String()}
@@ -132,7 +132,7 @@ func read(c config.Credentials) (content []byte, exposed bool, err error) {
 	f, err := os.Open(c.File)
 	switch {
 	case c.File == "" || errors.Is(err, fs.ErrNotExist):
-		return nil, false, &NoKeyError{What: fmt.Sprintf("there is no credentials file %s%s", c.File, by(c)), Fix: "store the API key with `aura-mcp install`, or name the file: credentials = { …, file = \"…\" }", Err: ErrNone}
+		return nil, false, &NoKeyError{What: fmt.Sprintf("there is no credentials file %s%s", c.File, by(c)), Fix: "store the API key with `aura-mcp install --new-key`, or name the file: credentials = { …, file = \"…\" }", Err: ErrNone}
 	case err != nil:
 		return nil, false, unreadable(c, err)
 	}

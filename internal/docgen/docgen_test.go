@@ -1,12 +1,16 @@
 package docgen_test
 
 import (
+	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"aura-mcp/internal/config"
 	"aura-mcp/internal/docgen"
 	"aura-mcp/prompts"
 	"aura-mcp/resources"
@@ -67,4 +71,22 @@ func read(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return strings.ReplaceAll(string(raw), "\r\n", "\n")
+}
+
+// The bundle's manifest shows a person what they install before anything of it has run.
+func TestGeneratedToolsOfTheBundle(t *testing.T) {
+	t.Parallel()
+	c, err := config.Load(config.Sources{ReadFile: os.ReadFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const file = "../../packaging/mcpb/manifest.json"
+	var lines []string
+	for _, o := range tools.New(tools.Options{}).Catalog() {
+		if slices.Contains(c.All[0].Toolsets, o.Spec.Toolset) {
+			lines = append(lines, fmt.Sprintf("\n    { \"name\": %q, \"description\": %q }", o.Spec.Name, o.Spec.Title))
+		}
+	}
+	list := regexp.MustCompile(`(?s)"tools": \[.*?\]`)
+	inSync(t, file, list.ReplaceAllLiteralString(read(t, file), `"tools": [`+strings.Join(lines, ",")+"\n  ]"))
 }

@@ -87,7 +87,11 @@ func (g *Gate) askNow(ctx context.Context, t task, plan op.Plan) (*answer, error
 func question(plan op.Plan) mcp.ElicitationParams {
 	title, description := "Type yes to approve", "Anything else refuses."
 	if plan.Effects.Has(op.Destructive) {
-		title, description = "Type the name to approve", "The exact name as shown above; anything else refuses."
+		what := "name"
+		if len(plan.Targets) == 1 && plan.Confirm == plan.Targets[0].ID {
+			what = "ID"
+		}
+		title, description = "Type the "+what+" to approve", "The exact "+what+" as shown above; anything else refuses."
 	}
 	return mcp.ElicitationParams{
 		Message: NewPreview(plan).String(),
@@ -116,7 +120,11 @@ func (a *answer) verdict() error {
 	case mcp.ElicitationResponseActionAccept:
 		return a.typed()
 	case mcp.ElicitationResponseActionDecline:
-		return notApproved("the person declined", unseen(a.plan.asked, "do not call again unless the person asks for it"))
+		declined := "the person declined"
+		if !a.denied() {
+			declined = "the client declined"
+		}
+		return notApproved(declined, unseen(a.plan.asked, "do not call again unless the person asks for it"))
 	case mcp.ElicitationResponseActionCancel:
 		return notApproved("the question was dismissed without an answer", unseen(a.plan.asked, "ask the person what they want before you call again"))
 	}
@@ -135,7 +143,7 @@ func (a *answer) typed() error {
 		}
 		return nil
 	}
-	if answer := strings.ToLower(strings.TrimSpace(typed)); answer != "yes" && answer != "y" {
+	if !strings.EqualFold(strings.TrimSpace(typed), "yes") {
 		return notApproved("the answer was not yes", "ask the person what they want before you call again")
 	}
 	return nil

@@ -99,10 +99,11 @@ func (g *Gate) stillPending(d *Desk, e *entry) result {
 		next = fmt.Sprintf("tell the person to run `aura-mcp approve %s` in a terminal on this machine, where they can decide", view.ID)
 	}
 	if view.Position > 0 {
-		where = "1 other question is shown before it"
+		where = "1 other question comes before it"
 		if view.Position > 1 {
-			where = fmt.Sprintf("%d other questions are shown before it", view.Position)
+			where = fmt.Sprintf("%d other questions come before it", view.Position)
 		}
+		next = "tell the person to decide those first: on the approval page, or with `aura-mcp approve` in a terminal on this machine, which asks one after the other"
 	}
 	return encoded(underWay{
 		State:   op.ApprovalPending,

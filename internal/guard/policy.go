@@ -72,8 +72,12 @@ func (p Policy) apply(plan op.Plan) (op.Plan, error) {
 		return plan, err
 	}
 	if p.crosses(plan) {
+		plan.Asks = strings.TrimPrefix(plan.Asks+"; ", "; ") + "the new name changes which rules of this server's settings hold for this database: whether it is protected, or what runs on it without asking"
+	}
+	if plan.Asks != "" && plan.Effects.Guarded() {
+		plan.Facts, plan.Asks = append(slices.Clone(plan.Facts), op.Fact{Label: "also", Value: plan.Asks}), ""
+	} else if plan.Asks != "" {
 		plan.Effects |= op.Disruptive
-		plan.Facts = append(slices.Clone(plan.Facts), op.Fact{Label: "protection", Value: "the new name changes which rules of this server's settings hold for this database: whether it is protected, or what runs on it without asking"})
 	}
 	var kept []op.Resource
 	for _, t := range plan.Targets {

@@ -37,7 +37,11 @@ func NewPreview(plan op.Plan) Preview {
 	if plan.Source != nil {
 		row("from "+plan.Source.Kind, describe(*plan.Source))
 	}
-	row("effect", meaning(plan.Effects))
+	if plan.Asks != "" {
+		row("effect", plan.Asks)
+	} else {
+		row("effect", meaning(plan.Effects))
+	}
 	p.Rows = append(p.Rows, plan.Facts...)
 	if plan.Effects.Has(op.Destructive) {
 		p.Confirm = plan.Confirm

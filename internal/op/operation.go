@@ -27,8 +27,8 @@ type Spec struct {
 
 // Caller is on whose behalf a call comes. Nothing that one caller asked, was told or was refused reaches another.
 type Caller struct {
-	Profile   string // which credentials it goes by; "" where there is only one set
-	Principal string // who calls: [Local] on the person's own machine, the name of a token or an identity over HTTP
+	Profile   string `json:"profile,omitempty"` // which credentials it goes by; "" where there is only one set
+	Principal string `json:"principal"`         // who calls: [Local] on the person's own machine, the name of a token or an identity over HTTP
 }
 
 // Local is the principal of whoever started the server.

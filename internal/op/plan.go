@@ -56,6 +56,9 @@ type Plan struct {
 	Wants *Wants
 	// Rename is the name that the target gets, where that is part of the plan: policies go by names.
 	Rename string
+	// Asks is why a person is asked about a plan whose effects alone would need nobody's approval; "" where they would, or where
+	// nobody is asked. It is asked as what disrupts is.
+	Asks string
 	// Headline is one sentence in the imperative, such as `Pause the database "prod".`
 	Headline string
 	// Facts are what a person needs to decide: what happens, what is lost, what it costs, whether it can be undone.
