@@ -47,6 +47,9 @@ type InstanceCreated struct {
 	Next          string   `json:"next,omitempty"`
 }
 
+// Made is its ID.
+func (c InstanceCreated) Made() string { return c.InstanceID }
+
 // creation is a create as planned.
 type creation struct {
 	request auraclient.CreateInstanceRequest
@@ -89,11 +92,11 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		return op.Plan{}, err
 	}
 	plan := op.Plan{
-		Effects: op.Billable, Prepared: creation{request, alike},
+		Effects: op.Billable, Prepared: creation{request, alike}, What: joined(string(request.Type), request.Memory, place(request.CloudProvider, request.Region)),
 		Wants:    &op.Wants{New: true, Memory: request.Memory, Region: request.Region, Type: string(request.Type), Instances: existing},
 		Headline: fmt.Sprintf("Create the database %s.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
-			Kind: "new instance", ID: "no ID yet", Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: string(request.Type), Memory: request.Memory,
+			Kind: "new instance", ID: op.NoID, Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: string(request.Type), Memory: request.Memory,
 			Detail: joined(request.CloudProvider+"/"+request.Region, prefixed("storage ", request.Storage), alsoNamed(alike)),
 		}},
 	}

@@ -36,6 +36,9 @@ type SessionChange struct {
 	Next         string           `json:"next,omitempty"`
 }
 
+// Made is the ID of a new session.
+func (c SessionChange) Made() string { return c.SessionID }
+
 func (f *Fleet) planSession(ctx context.Context, in createSessionIn) (op.Plan, error) {
 	aura, err := f.client(ctx)
 	if err != nil {
@@ -66,7 +69,7 @@ func (f *Fleet) planSession(ctx context.Context, in createSessionIn) (op.Plan, e
 		Effects: op.Billable, Prepared: request, Source: where.instance, Facts: sessionFacts(request),
 		Headline: fmt.Sprintf("Start the graph analytics session %s.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
-			Kind: "new " + kindSession, ID: "no ID yet", Name: in.Name, Tenant: where.tenant.shown(), Memory: in.Memory, Detail: place(in.CloudProvider, in.Region),
+			Kind: "new " + kindSession, ID: op.NoID, Name: in.Name, Tenant: where.tenant.shown(), Memory: in.Memory, Detail: place(in.CloudProvider, in.Region),
 		}},
 	}, nil
 }

@@ -84,7 +84,8 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 		plan.Facts = append(plan.Facts, f.inUse(aura, i))
 	}
 	plan.Facts = append(plan.Facts, updateFacts(plan.Effects, request)...)
-	plan.Prepared = updating{request, strings.Join(words, "; ")}
+	plan.What = strings.Join(words, "; ")
+	plan.Prepared = updating{request, plan.What}
 	return plan, nil
 }
 

@@ -66,7 +66,11 @@ func (p Process) auditTable(entries []audit.Entry) {
 		for _, t := range e.Targets {
 			targets = append(targets, text.Quote(t.Name)+" "+t.ID)
 		}
-		row := []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, string(e.Standing), strings.Join(targets, ", "), e.Decision}
+		about := strings.Join(targets, ", ")
+		if e.What != "" {
+			about += ": " + e.What
+		}
+		row := []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, string(e.Standing), about, e.Decision}
 		if named {
 			row = append(row, e.Profile)
 		}
