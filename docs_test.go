@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
@@ -209,6 +210,7 @@ func TestTheConversationOfTheReadmeIsReal(t *testing.T) {
 	session := connect(t, "", func(ctx context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
 		if asked == "" {
 			asked = r.Params.Message
+			<-time.After(1100 * time.Millisecond) // a decline within a second is taken for the client's own
 			return &mcp.ElicitResult{Action: "decline"}, nil
 		}
 		return answering("accept", map[string]any{"approval": "dev-campaign-2025"})(ctx, r)

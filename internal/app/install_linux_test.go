@@ -43,7 +43,6 @@ func sits(t *testing.T, turns ...[2]string) *sitter {
 	if err != nil {
 		t.Skipf("no terminals here: %v", err)
 	}
-	t.Cleanup(func() { control.Close() })
 	n, err := unix.IoctlGetInt(int(control.Fd()), unix.TIOCGPTN)
 	if err == nil {
 		err = unix.IoctlSetPointerInt(int(control.Fd()), unix.TIOCSPTLCK, 0)
@@ -56,8 +55,14 @@ func sits(t *testing.T, turns ...[2]string) *sitter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { held.Close() })
-	go p.answer(turns)
+	left := make(chan struct{})
+	go func() { defer close(left); p.answer(turns) }()
+	t.Cleanup(func() {
+		held.Close()
+		_, _ = control.WriteString("\n") // ends a reading that nobody waits for any more, and with it the last hold on the device
+		<-left
+		control.Close()
+	})
 	return p
 }
 
