@@ -53,7 +53,7 @@ func (c InstanceCreated) Made() string { return c.InstanceID }
 // creation is a create as planned.
 type creation struct {
 	request auraclient.CreateInstanceRequest
-	alike   []string // IDs of instances of that name in the tenant
+	alike   []string // IDs of instances of that name
 }
 
 func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, error) {
@@ -84,7 +84,7 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		return op.Plan{}, err
 	}
 	request.TenantID = tenant.ID
-	alike, existing, err := f.alike(ctx, aura, tenant.ID, in.Name)
+	alike, where, existing, err := f.alike(ctx, aura, in.Name)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -107,7 +107,7 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		}
 		plan.Source = &from
 	}
-	plan.Facts = createFacts(request, filled, alike)
+	plan.Facts = createFacts(request, filled, where)
 	if source != nil {
 		plan.Facts = append([]op.Fact{{Label: "what is in it", Value: asOf(source.instance, snapshot)}}, plan.Facts...)
 		handOver(&plan, *source, TenantRef{ID: tenant.ID, Name: tenant.Name})
@@ -143,12 +143,16 @@ func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string) []o
 	return append(facts, op.Fact{Label: "can be undone", Value: "yes, by deleting it"})
 }
 
-// sameName tells of things in the tenant that have the name already.
+// sameName tells of things that have the name already.
 func sameName(alike []string) []op.Fact {
 	if len(alike) == 0 {
 		return nil
 	}
-	return []op.Fact{{Label: "same name", Value: fmt.Sprintf("the tenant has %d already: %s; this makes another one", len(alike), strings.Join(alike, ", "))}}
+	are := "are"
+	if len(alike) == 1 {
+		are = "is"
+	}
+	return []op.Fact{{Label: "same name", Value: fmt.Sprintf("there %s %d already: %s; this makes another one", are, len(alike), strings.Join(alike, ", "))}}
 }
 
 // cloneSource reads what is to be cloned; nil where nothing is.
@@ -173,15 +177,24 @@ func (f *Fleet) cloneSource(ctx context.Context, aura *auraclient.Client, in cre
 	return &source, snapshot, err
 }
 
-// alike lists the IDs of the tenant's instances of a name, and counts all that the account has.
-func (f *Fleet) alike(ctx context.Context, aura *auraclient.Client, tenantID, name string) (ids []string, existing int, err error) {
+// alike lists the instances of a name in all tenants, by their IDs and in words, and counts all that the account has.
+func (f *Fleet) alike(ctx context.Context, aura *auraclient.Client, name string) (ids, where []string, existing int, err error) {
 	all, err := aura.Instances.List(ctx, "")
 	if err != nil {
-		return nil, 0, fmt.Errorf("look for instances of the same name: %w", err)
+		return nil, nil, 0, fmt.Errorf("look for instances of the same name: %w", err)
 	}
-	existing = len(all)
-	all = slices.DeleteFunc(all, func(i auraclient.InstanceSummary) bool { return i.TenantID != tenantID })
-	return idsOf(name, all, instanceNamed), existing, nil
+	if ids = idsOf(name, all, instanceNamed); len(ids) == 0 {
+		return nil, nil, len(all), nil
+	}
+	tenants, err := tenantNames(ctx, aura)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	for _, id := range ids {
+		of := all[slices.IndexFunc(all, func(i auraclient.InstanceSummary) bool { return i.ID == id })].TenantID
+		where = append(where, id+" in "+text.Quote(TenantRef{ID: of, Name: tenants[of]}.shown()))
+	}
+	return ids, where, len(all), nil
 }
 
 // canKeep refuses a create whose password could not be kept.
@@ -247,7 +260,7 @@ func (f *Fleet) createAlone(ctx context.Context, call op.Call, aura *auraclient.
 		return nil, vault.Kept{}, &op.Error{What: "another aura-mcp is creating a database right now: " + err.Error(), Next: "call again in a minute", Unchanged: true, Err: err}
 	}
 	defer release()
-	alike, _, err := f.alike(ctx, aura, planned.request.TenantID, planned.request.Name)
+	alike, _, _, err := f.alike(ctx, aura, planned.request.Name)
 	if err != nil {
 		return nil, vault.Kept{}, err
 	}

@@ -28,7 +28,7 @@ func (f *Fleet) instanceOps() []op.Operation {
 		}, f.planCreate, f.create),
 		op.Acts(op.Spec{
 			Name: "update_instance", Title: "Change a database", Toolset: toolsetInstances, Idempotent: true, Effects: op.Write | op.Billable | op.Disruptive,
-			Description: "Renames a database or changes its memory, storage or options; for a bigger or smaller database use this. A person is asked, except for a mere rename.",
+			Description: "Renames a database or changes its memory, storage or options; for a bigger or smaller database use this. A person is asked, except for a mere rename to a free name.",
 		}, f.planUpdate, f.update),
 		op.Acts(op.Spec{
 			Name: "pause_instance", Title: "Pause databases", Toolset: toolsetInstances, Idempotent: true, Effects: op.Disruptive,

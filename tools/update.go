@@ -57,13 +57,13 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 		return op.Plan{}, err
 	}
 	if request.Name != nil {
-		alike, _, err := f.alike(ctx, aura, i.TenantID, *request.Name)
+		alike, where, _, err := f.alike(ctx, aura, *request.Name)
 		if err != nil {
 			return op.Plan{}, err
 		}
-		if len(alike) > 0 { // two of one name: a change by name may then hit the wrong one
-			plan.Effects |= op.Disruptive
-			plan.Facts = append(plan.Facts, op.Fact{Label: "same name", Value: fmt.Sprintf("the tenant has a database of that name already: %s; then there are two", strings.Join(alike, ", "))})
+		if others := strings.Join(where, ", "); len(alike) > 0 { // whoever goes by the name then gets one of them, or none
+			plan.Asks = fmt.Sprintf("%s is the name of another database already (%s): by that name nobody can tell them apart any more", text.Quote(*request.Name), others)
+			plan.Targets[0].Detail = alsoNamed(alike)
 		}
 	}
 	var words, current []string
@@ -72,7 +72,7 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 		words = append(words, c.String())
 		current = append(current, c.field+" "+c.from)
 	}
-	plan.Targets[0].Detail = strings.Join(current, ", ")
+	plan.Targets[0].Detail = joined(strings.Join(current, ", "), plan.Targets[0].Detail)
 	plan.Headline = fmt.Sprintf("Change the database %s: %s.", text.Quote(i.Name), strings.Join(words, "; "))
 	if request.Name != nil {
 		plan.Rename = *request.Name

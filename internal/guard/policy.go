@@ -164,7 +164,7 @@ func (s Standing) names(name string) bool {
 // standing reports whether a decision made beforehand covers the plan, and is not used up for today. What destroys is never
 // covered, nor a protected target, nor a name for which other rules hold.
 func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) bool {
-	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
+	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || plan.Asks != "" || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
 		return false
 	}
 	for _, s := range p.Standing {
