@@ -22,8 +22,8 @@ type createInstanceIn struct {
 	Tenant               string `json:"tenant,omitempty" jsonschema:"ID or exact name; may be left out when there is only one"`
 	CloudProvider        string `json:"cloud_provider,omitempty" enum:"aws,azure,gcp" jsonschema:"needed where the tenant offers several"`
 	Region               string `json:"region,omitempty" jsonschema:"such as europe-west1"`
-	Memory               string `json:"memory,omitempty" jsonschema:"such as 8GB"`
-	Storage              string `json:"storage,omitempty" jsonschema:"such as 16GB; default twice the memory"`
+	Memory               string `json:"memory,omitempty" jsonschema:"such as 8GB" size:"GB"`
+	Storage              string `json:"storage,omitempty" jsonschema:"such as 16GB; default twice the memory" size:"GB"`
 	SourceInstance       string `json:"source_instance,omitempty" jsonschema:"clone this database (ID or exact name)"`
 	SourceSnapshotID     string `json:"source_snapshot_id,omitempty" jsonschema:"clone this exportable snapshot of source_instance instead of its present state"`
 	VectorOptimized      *bool  `json:"vector_optimized,omitempty" jsonschema:"set memory aside for vector search"`

@@ -14,7 +14,7 @@ import (
 
 type createSessionIn struct {
 	Name          string `json:"name" jsonschema:"a name that no other session of the tenant has"`
-	Memory        string `json:"memory" jsonschema:"how much memory it gets" enum:"2GB,4GB,8GB,16GB,24GB,32GB,48GB,64GB,96GB,128GB,192GB,256GB,384GB,512GB"`
+	Memory        string `json:"memory" jsonschema:"how much memory it gets" enum:"2GB,4GB,8GB,16GB,24GB,32GB,48GB,64GB,96GB,128GB,192GB,256GB,384GB,512GB" size:"GB"`
 	Instance      string `json:"instance,omitempty" jsonschema:"attach it to this database (ID or exact name); instead of tenant, cloud_provider and region"`
 	Tenant        string `json:"tenant,omitempty" jsonschema:"of a session on its own: ID or exact name; may be left out when there is only one"`
 	CloudProvider string `json:"cloud_provider,omitempty" jsonschema:"of a session on its own" enum:"aws,azure,gcp"`

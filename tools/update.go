@@ -16,8 +16,8 @@ import (
 type updateInstanceIn struct {
 	Instance             string  `json:"instance" jsonschema:"ID or exact name of the database"`
 	Name                 *string `json:"name,omitempty" jsonschema:"a new name"`
-	Memory               *string `json:"memory,omitempty" jsonschema:"a new size, such as 8GB; storage goes along"`
-	Storage              *string `json:"storage,omitempty" jsonschema:"such as 16GB"`
+	Memory               *string `json:"memory,omitempty" jsonschema:"a new size, such as 8GB; storage goes along" size:"GB"`
+	Storage              *string `json:"storage,omitempty" jsonschema:"such as 16GB" size:"GB"`
 	VectorOptimized      *bool   `json:"vector_optimized,omitempty" jsonschema:"set memory aside for vector search"`
 	GraphAnalyticsPlugin *bool   `json:"graph_analytics_plugin,omitempty" jsonschema:"the Graph Data Science plugin"`
 	SecondariesCount     *int    `json:"secondaries_count,omitempty" jsonschema:"read copies; enterprise-db only" min:"0"`

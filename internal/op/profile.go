@@ -110,5 +110,6 @@ func (o *Operation) with(s *schema, property *jsonschema.Schema, required bool) 
 		o.err = errors.Join(o.err, fmt.Errorf("schema with a profile: %w", err))
 		return s
 	}
+	out.sizes = s.sizes
 	return out
 }
