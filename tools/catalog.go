@@ -33,6 +33,7 @@ type Fleet struct {
 	alone   func(context.Context) (release func(), err error)
 	journal *audit.Journal
 	waiting func(op.Caller) []Waiting
+	allows  func(op.Wants) error
 	safety  bool // take a snapshot before data is replaced
 	vitals  *vitals
 
@@ -59,6 +60,8 @@ type Options struct {
 	Journal *audit.Journal
 	// Waiting are the operations of a caller that wait for a person outside the client. Nil where there are none.
 	Waiting func(op.Caller) []Waiting
+	// Allows says which limit forbids a database as it is wished for. Nil where there are none.
+	Allows func(op.Wants) error
 	// Thresholds are the bounds of the health check for a database of a name. Nil has the usual ones.
 	Thresholds func(name string) health.Thresholds
 }
@@ -71,6 +74,9 @@ func New(o Options) *Fleet {
 	}
 	if f.waiting = o.Waiting; f.waiting == nil {
 		f.waiting = func(op.Caller) []Waiting { return nil }
+	}
+	if f.allows = o.Allows; f.allows == nil {
+		f.allows = func(op.Wants) error { return nil }
 	}
 	if f.alone == nil {
 		f.alone = func(context.Context) (func(), error) { return func() {}, nil }

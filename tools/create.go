@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,25 +62,19 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 	if err != nil {
 		return op.Plan{}, err
 	}
-	if err := checkName(in.Name); err != nil {
-		return op.Plan{}, err
-	}
-	tenant, err := f.findTenant(ctx, aura, in.Tenant, exactly)
-	if err != nil {
+	tenant, noTenant := f.findTenant(ctx, aura, in.Tenant, loosely) // a person reads which it is
+	source, snapshot, noSource := f.cloneSource(ctx, aura, in)
+	if err := together(checkName(in.Name), noTenant, noSource); err != nil {
 		return op.Plan{}, err
 	}
 	if err := f.notLost(in.Name); err != nil {
-		return op.Plan{}, err
-	}
-	source, snapshot, err := f.cloneSource(ctx, aura, in)
-	if err != nil {
 		return op.Plan{}, err
 	}
 	details, err := aura.Tenants.Get(ctx, tenant.ID)
 	if err != nil {
 		return op.Plan{}, fmt.Errorf("read what the tenant offers: %w", err)
 	}
-	request, filled, err := complete(in, details.InstanceConfigurations, source)
+	request, filled, err := f.complete(in, details.InstanceConfigurations, source)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -93,7 +88,7 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 	}
 	plan := op.Plan{
 		Effects: op.Billable, Prepared: creation{request, alike}, What: joined(string(request.Type), request.Memory, place(request.CloudProvider, request.Region)),
-		Wants:    &op.Wants{New: true, Memory: request.Memory, Region: request.Region, Type: string(request.Type), Instances: existing},
+		Wants:    &op.Wants{New: true, Memory: request.Memory, Region: request.Region, Type: string(request.Type), Instances: len(existing)},
 		Headline: fmt.Sprintf("Create the database %s.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
 			Kind: "new instance", ID: op.NoID, Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: string(request.Type), Memory: request.Memory,
@@ -108,11 +103,38 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		plan.Source = &from
 	}
 	plan.Facts = createFacts(request, filled, where)
+	if other := f.knownFree(existing); request.Type == auraclient.TypeFree && other != "" {
+		plan.Facts = append(plan.Facts, op.Fact{Label: "limit", Value: other + " is a free database already; an account has one, so Aura will most likely refuse this"})
+	}
 	if source != nil {
 		plan.Facts = append([]op.Fact{{Label: "what is in it", Value: asOf(source.instance, snapshot)}}, plan.Facts...)
 		handOver(&plan, *source, TenantRef{ID: tenant.ID, Name: tenant.Name})
 	}
 	return plan, nil
+}
+
+// together is several mistakes in one error, so that they are mended in one go. What is none of the caller's goes first.
+func together(all ...error) error {
+	var mistakes []*op.Error
+	for _, err := range all {
+		mistake, told := errors.AsType[*op.Error](err)
+		switch {
+		case err == nil:
+		case !told:
+			return err
+		default:
+			mistakes = append(mistakes, mistake)
+		}
+	}
+	if len(mistakes) == 0 {
+		return nil
+	}
+	out := *mistakes[0]
+	for _, m := range mistakes[1:] {
+		out.What += "; " + m.What
+		out.Next += "; " + m.Next
+	}
+	return &out
 }
 
 // joined puts together those parts that there are.
@@ -177,24 +199,35 @@ func (f *Fleet) cloneSource(ctx context.Context, aura *auraclient.Client, in cre
 	return &source, snapshot, err
 }
 
-// alike lists the instances of a name in all tenants, by their IDs and in words, and counts all that the account has.
-func (f *Fleet) alike(ctx context.Context, aura *auraclient.Client, name string) (ids, where []string, existing int, err error) {
-	all, err := aura.Instances.List(ctx, "")
-	if err != nil {
-		return nil, nil, 0, fmt.Errorf("look for instances of the same name: %w", err)
+// alike lists the instances of a name in all tenants, by their IDs and in words, and all that the account has.
+func (f *Fleet) alike(ctx context.Context, aura *auraclient.Client, name string) (ids, where []string, all []auraclient.InstanceSummary, err error) {
+	if all, err = aura.Instances.List(ctx, ""); err != nil {
+		return nil, nil, nil, fmt.Errorf("look for instances of the same name: %w", err)
 	}
 	if ids = idsOf(name, all, instanceNamed); len(ids) == 0 {
-		return nil, nil, len(all), nil
+		return nil, nil, all, nil
 	}
 	tenants, err := tenantNames(ctx, aura)
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, nil, nil, err
 	}
 	for _, id := range ids {
 		of := all[slices.IndexFunc(all, func(i auraclient.InstanceSummary) bool { return i.ID == id })].TenantID
 		where = append(where, id+" in "+text.Quote(TenantRef{ID: of, Name: tenants[of]}.shown()))
 	}
-	return ids, where, len(all), nil
+	return ids, where, all, nil
+}
+
+// knownFree names a free database among those that there are, as far as reads for other purposes have shown their types.
+func (f *Fleet) knownFree(all []auraclient.InstanceSummary) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range all {
+		if f.details[i.ID].instance.Type == auraclient.TypeFree {
+			return instanceNamed(i).String()
+		}
+	}
+	return ""
 }
 
 // canKeep refuses a create whose password could not be kept.

@@ -206,5 +206,12 @@ func nextAfterWait(name, status, want string, last *auraclient.Instance) string 
 	case last != nil && last.Status.Transitional():
 		return fmt.Sprintf("%s is still %s: tell the person and look again in a few minutes, rather than waiting in a loop", text.Quote(name), status)
 	}
-	return fmt.Sprintf("%s is %s and nothing is under way, so it will not become %s by itself", text.Quote(name), status, want)
+	next := fmt.Sprintf("%s is %s and nothing is under way, so it will not become %s by itself", text.Quote(name), status, want)
+	switch {
+	case status == string(auraclient.StatusPaused) && want == string(auraclient.StatusRunning):
+		next += "; if the person wants that, resume_instance starts it"
+	case status == string(auraclient.StatusRunning) && want == string(auraclient.StatusPaused):
+		next += "; if the person wants that, pause_instance pauses it"
+	}
+	return next
 }

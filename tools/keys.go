@@ -357,7 +357,7 @@ func (f *Fleet) planDeleteKey(ctx context.Context, in deleteKeyIn) (op.Plan, err
 	}
 	encrypted := "none of the databases that these credentials can see"
 	if unread > 0 {
-		encrypted = fmt.Sprintf("not known, since %d databases could not be read; Aura refuses this if one of them uses the key", unread)
+		encrypted = fmt.Sprintf("not known, since %s could not be read; Aura refuses this if one of them uses the key", plural(unread, "database"))
 	}
 	plan.Effects = op.Destructive
 	plan.Facts = []op.Fact{

@@ -211,9 +211,13 @@ func (f *Fleet) sizeOffered(ctx context.Context, aura *auraclient.Client, i *aur
 	if len(all) == 0 || slices.ContainsFunc(all, fits) { // an empty offer says nothing
 		return nil
 	}
-	sizes := distinct(all, func(c auraclient.InstanceConfiguration) string { return c.Memory + "/" + c.Storage })
+	what := fmt.Sprintf("this size is not on offer for %s in %s/%s", i.Type, i.CloudProvider, i.Region)
+	if r.Memory == nil {
+		what = fmt.Sprintf("storage %s does not go with the memory of %s, %s", *r.Storage, text.Quote(i.Name), shown(i.Memory))
+	}
+	sizes := distinct(f.permitted(all), func(c auraclient.InstanceConfiguration) string { return c.Memory + "/" + c.Storage })
 	return &op.Error{
-		What:      fmt.Sprintf("this size is not on offer for %s in %s/%s", i.Type, i.CloudProvider, i.Region),
+		What:      what,
 		Next:      "call again with one of these (memory/storage): " + strings.Join(sizes, ", "),
 		Unchanged: true,
 	}

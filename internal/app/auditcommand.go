@@ -34,7 +34,7 @@ func auditCommand(p Process) *cobra.Command {
 				}
 			}
 			if broken > 0 {
-				fmt.Fprintf(p.Stderr, "aura-mcp: %d lines could not be read\n", broken)
+				fmt.Fprintf(p.Stderr, "aura-mcp: lines that could not be read: %d\n", broken)
 			}
 			if asJSON {
 				return printJSON(p.Stdout, shown)

@@ -252,7 +252,7 @@ To approve, type: yes`
 		must[tools.KeyChange](r, r.connect(modern, seen(&question, twinKeyID)), "delete_customer_managed_key", map[string]any{"key_id": twinKeyID})
 		for _, part := range []string{
 			`Make Aura forget the encryption key "twin".`, `(` + twinKeyID + `, enterprise-db, ready, aws/us-east-1)`, "effect: loses data, or cannot be undone",
-			"not known, since 1 databases could not be read", "To approve, type exactly: " + twinKeyID, // the name would not say which
+			"not known, since 1 database could not be read", "To approve, type exactly: " + twinKeyID, // the name would not say which
 		} {
 			if !strings.Contains(question, part) {
 				t.Errorf("the question does not say %q:\n%s", part, question)

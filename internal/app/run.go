@@ -217,6 +217,7 @@ func (p Process) fleetOptions(s *setup, a *account) tools.Options {
 	o := tools.Options{
 		Connect: a.connect, Vault: vault.New(vault.Sink(a.config.SecretSink), p.secrets(s.demo)),
 		Journal: s.journal, SafetySnapshots: a.config.SafetySnapshots,
+		Allows:  func(w op.Wants) error { return s.gate.Allows(a.caller, w) },
 		Waiting: func(c op.Caller) []tools.Waiting { return undecided(s.gate, c) },
 	}
 	if !s.demo {

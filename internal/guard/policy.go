@@ -103,7 +103,7 @@ func (p Policy) spares(t op.Resource, bulk bool) string {
 	case matches(p.Locked, t):
 		return "this server's settings lock it (setting locked)"
 	case bulk && matches(p.Protected, t):
-		return "protected by this server's settings (setting protected): never part of a bulk, so do it alone"
+		return "protected by this server's settings (setting protected), so it is never part of a bulk; it is done on its own only at a person's word"
 	}
 	return ""
 }
@@ -146,6 +146,13 @@ func (p Policy) wanted(w *op.Wants) error {
 		return forbidden(fmt.Sprintf("the type %s is not among those allowed (setting allowed_types): %s", w.Type, strings.Join(p.Types, ", ")), "choose one of them, or tell the person")
 	}
 	return nil
+}
+
+// Allows says which limit of a profile's policy forbids a database as it is wished for, or nil: nobody is to choose what is
+// refused then.
+func (g *Gate) Allows(profile string, w op.Wants) error {
+	policy, _ := g.Policy(profile) // where it cannot be read, the last one counts
+	return policy.wanted(&w)
 }
 
 func gigabytes(size string) float64 {
