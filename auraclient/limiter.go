@@ -20,7 +20,7 @@ const (
 
 const (
 	window     = time.Minute
-	longPause  = time.Minute      // nobody is made to wait longer than this for a pause
+	longPause  = time.Minute // nobody is made to wait longer than this for a pause
 	noticeable = 2 * time.Second
 	pauseLimit = 15 * time.Minute // a nonsense Retry-After must not switch the client off
 )

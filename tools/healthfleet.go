@@ -76,7 +76,14 @@ func (f *Fleet) checkFleetHealth(ctx context.Context, call op.Call, in checkFlee
 	for _, c := range all {
 		f.noteVerdict(c.verdict)
 	}
-	return newFleetHealth(all, list.tenants, cmp.Or(in.Limit, fleetRows), now), nil
+	out := newFleetHealth(all, list.tenants, cmp.Or(in.Limit, fleetRows), now)
+	if in.Name != "" && in.Tenant == "" {
+		out.Notes = append(out.Notes, list.ofTenantsLike(in.Name)...)
+	}
+	if len(all) == 0 && in.Name != "" {
+		out.Next = list.nearest(in.Name)
+	}
+	return out, nil
 }
 
 // readTenants reads the metrics of each tenant that has an address for all of them: one request serves its whole fleet.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -146,4 +147,29 @@ func TestASecondFreeDatabaseIsDoubtedBeforeAnybodyApproves(t *testing.T) {
 			t.Error(asked)
 		}
 	})
+}
+
+func TestANameThatFitsATenantIsSaid(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *rigOptions) { o.sim.State.Instances[1].TenantID = productionID })
+		c := r.connect(modern, nil)
+		out := must[tools.FleetHealth](r, c, "check_fleet_health", map[string]any{"name": "prod"})
+		if notes := strings.Join(out.Notes, "\n"); out.Total != 1 || !strings.Contains(notes, `the tenant "Production", too, which has 2 databases, 1 of them not looked at`) {
+			t.Errorf("%d: %s", out.Total, notes)
+		}
+		out = must[tools.FleetHealth](r, c, "check_fleet_health", map[string]any{"name": "stagin-x"})
+		if out.Total != 0 || !strings.Contains(out.Next, `"staging"`) {
+			t.Errorf("%+v", out)
+		}
+	})
+}
+
+func TestAReadOnlyServerSaysNothingOfApprovals(t *testing.T) {
+	t.Parallel()
+	for _, words := range []string{"put to a person", "accepted"} {
+		if strings.Contains(instructions(time.Now(), false, true), words) || !strings.Contains(instructions(time.Now(), false, false), words) {
+			t.Errorf("%q belongs to servers that change something", words)
+		}
+	}
 }
