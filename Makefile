@@ -131,7 +131,7 @@ mcpb: $(GORELEASER) ## The bundle for Claude Desktop, in dist (needs npm)
 	$(RELEASE) bash .ci/mcpb.sh dist
 
 image: ## The container image (needs a Docker engine)
-	docker build --build-arg SERVER_NAME=$$(sed -n 's/^  "name": "\(.*\)",$$/\1/p' server.json) -t aura-mcp .
+	docker build --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) --build-arg SERVER_NAME=$$(sed -n 's/^  "name": "\(.*\)",$$/\1/p' server.json) -t aura-mcp .
 
 release-check: $(GORELEASER) $(SYFT) ## Build and try everything that a release has, in dist (minutes; needs npm)
 	$(RELEASE) bash .ci/release-check.sh

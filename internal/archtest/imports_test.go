@@ -52,7 +52,7 @@ var rules = []rule{
 	catalogue.and("tools").of("resources"), // it shows what tools reads, in other forms
 	catalogue.of("prompts"),
 
-	{pkg: "internal/approval", ours: []string{"internal/guard", "internal/op", "internal/passphrase", "internal/text"}, others: []string{"golang.org/x/sys", "golang.org/x/term", "maragu.dev/gomponents"},
+	{pkg: "internal/approval", ours: []string{"internal/atomicfile", "internal/guard", "internal/op", "internal/passphrase", "internal/text"}, others: []string{"golang.org/x/sys", "golang.org/x/term", "maragu.dev/gomponents"},
 		instead: "approval shows what is on the guard's desk and hands decisions back; decide in internal/guard"},
 	{pkg: "internal/passphrase", others: []string{"golang.org/x/crypto"}, never: []string{"os", "net/http"},
 		instead: "passphrase hashes and compares; keep hashes where they are used"},
