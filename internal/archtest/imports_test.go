@@ -40,6 +40,7 @@ var rules = []rule{
 	{pkg: "examples/...", ours: []string{"auraclient"},
 		instead: "an example shows what somebody outside can do, with the client alone"},
 	{pkg: "internal/bench/...", ours: anything, others: anything},
+	{pkg: "internal/mutants", instead: "it reads Go and writes Go; what is broken and which tests run is said in its test"},
 	{pkg: "internal/manpages", ours: []string{"internal/app"}, others: []string{"github.com/spf13/cobra"},
 		instead: "it turns the command line into pages; what the pages say is in internal/app"},
 	{pkg: "internal/archtest",
