@@ -19,7 +19,8 @@ const (
 
 const (
 	window     = time.Minute
-	longPause  = time.Minute      // nobody is made to wait longer than this for a pause
+	longPause  = time.Minute // nobody is made to wait longer than this for a pause
+	noticeable = 2 * time.Second
 	pauseLimit = 15 * time.Minute // a nonsense Retry-After must not switch the client off
 )
 
@@ -58,13 +59,17 @@ func newLimiter(perWindow int) *limiter {
 }
 
 // acquire waits until a request of the class may be sent and counts it as sent.
-// It returns a [*BudgetError] at once when that would be too late.
-func (l *limiter) acquire(ctx context.Context, c class) error {
+// It returns a [*BudgetError] at once when that would be too late. held is told
+// how long it will be where somebody would notice.
+func (l *limiter) acquire(ctx context.Context, c class, held func(time.Duration)) error {
 	in := line{c, partyOf(ctx)}
-	q, err := l.join(ctx, in)
+	q, wait, err := l.join(ctx, in)
 	defer l.leave(in)
 	if err != nil {
 		return err
+	}
+	if wait >= noticeable {
+		held(wait)
 	}
 	select {
 	case q.turn <- struct{}{}:
@@ -92,7 +97,7 @@ func interrupted(ctx context.Context) error {
 }
 
 // join stands in line, unless the line is too long already.
-func (l *limiter) join(ctx context.Context, in line) (*queue, error) {
+func (l *limiter) join(ctx context.Context, in line) (*queue, time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	q := l.lines[in]
@@ -101,8 +106,8 @@ func (l *limiter) join(ctx context.Context, in line) (*queue, error) {
 		l.lines[in] = q
 	}
 	q.length++
-	_, err := l.estimate(ctx, in, q.length-1)
-	return q, err
+	wait, err := l.estimate(ctx, in, q.length-1)
+	return q, wait, err
 }
 
 func (l *limiter) leave(in line) {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"aura-mcp/internal/approval"
+	"aura-mcp/internal/atomicfile"
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/httpd"
 	"aura-mcp/internal/passphrase"
@@ -100,8 +101,12 @@ func (p Process) changePassphrase(ctx context.Context, f fleetFlags, name string
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(c.File, changed); err != nil {
-		return err
+	file, err := filepath.EvalSymlinks(c.File)
+	if err == nil {
+		err = atomicfile.Write(file, []byte(changed))
+	}
+	if err != nil {
+		return fmt.Errorf("config file: %w", err)
 	}
 	_, err = fmt.Fprintf(p.Stdout, "the passphrase of %s is set in %s\n", name, c.File)
 	return err
@@ -132,30 +137,6 @@ func (p Process) askPassphrase(ctx context.Context) (hash string, err error) {
 
 // minPassphrase: guessing is stopped after a few tries, and whoever has the hash still has to guess slowly.
 const minPassphrase = 10
-
-// replaceFile writes a file beside and renames it, so that a full disk leaves what there was. Of a link it is the file behind it.
-func replaceFile(name, content string) error {
-	name, err := filepath.EvalSymlinks(name)
-	if err != nil {
-		return fmt.Errorf("config file: %w", err)
-	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return fmt.Errorf("config file: %w", err)
-	}
-	beside, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+"-*")
-	if err != nil {
-		return fmt.Errorf("config file: %w", err)
-	}
-	_, err = beside.WriteString(content)
-	if err := errors.Join(err, beside.Chmod(info.Mode().Perm()), beside.Sync(), beside.Close()); err != nil {
-		return errors.Join(fmt.Errorf("config file: %w", err), os.Remove(beside.Name()))
-	}
-	if err := os.Rename(beside.Name(), name); err != nil {
-		return errors.Join(fmt.Errorf("config file: %w", err), os.Remove(beside.Name()))
-	}
-	return nil
-}
 
 func (p Process) createToken(ctx context.Context, f fleetFlags, t config.Token, show, withPassphrase bool) error {
 	c, err := config.Load(config.Sources{Flags: f.set, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: readOrNothing})

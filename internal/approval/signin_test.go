@@ -54,7 +54,7 @@ func TestNobodyLearnsWhichNamesThereAre(t *testing.T) {
 	if err := passphrase.Check(unknown); err != nil {
 		t.Errorf("the hash for unknown names: %v", err)
 	}
-	if real, cost := strings.Split(passphrase.Hash("x"), "$"), strings.Split(unknown, "$"); real[3] != cost[3] {
-		t.Errorf("it costs %s, a real one %s", cost[3], real[3])
+	if of, cost := strings.Split(passphrase.Hash("x"), "$"), strings.Split(unknown, "$"); of[3] != cost[3] {
+		t.Errorf("it costs %s, that of a known name %s", cost[3], of[3])
 	}
 }

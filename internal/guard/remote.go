@@ -99,15 +99,18 @@ func opens(ctx context.Context) (byRetry, can bool) {
 	return modern, declared != nil && declared.Elicitation != nil && declared.Elicitation.URL != nil
 }
 
-// where says where a person elsewhere decides.
-func (r *Remote) where(e *entry) (where, next string) {
+// where says where a person elsewhere decides. The address is that of the plan; the page shows the ones before it first.
+func (r *Remote) where(e *entry, view Approval) (where, next string) {
 	where = "the question is on the approval page, which nobody has opened yet"
 	select {
 	case <-e.seen:
 		where = "the person has the question on the approval page"
 	default:
 	}
-	return where, fmt.Sprintf("give the person this address, where they sign in %s and decide: %s", r.As, r.Page(e.view.ID))
+	if view.Position > 0 {
+		where = others(view.Position)
+	}
+	return where, fmt.Sprintf("give the person this address, where they sign in %s and decide: %s", r.As, r.Page(view.ID))
 }
 
 // cannotAskRemote tells what a person elsewhere can do.
