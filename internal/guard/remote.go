@@ -110,7 +110,7 @@ func (r *Remote) where(e *entry, view Approval) (where, next string) {
 	if view.Position > 0 {
 		where = others(view.Position)
 	}
-	return where, fmt.Sprintf("tell the person to open this address, sign in there %s, and decide: %s", r.As, r.Page(view.ID))
+	return where, fmt.Sprintf("tell the person to open %s (they sign in %s) and to decide there", r.Page(view.ID), r.As)
 }
 
 // cannotAskRemote tells what a person elsewhere can do.
