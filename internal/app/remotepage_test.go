@@ -195,13 +195,10 @@ func TestCredentialsOfClientsCountForNothingOnThePage(t *testing.T) {
 	}
 	delete(form, "Authorization")
 	// Neither the address nor a token in another place lets anybody in.
-	for _, e := range []exchange{
-		{method: http.MethodPost, path: address.Path, headers: form, body: "decision=approve"},
-		{method: http.MethodGet, path: address.Path + "?access_token=" + anna, headers: map[string]string{"Cookie": "aura-mcp-person=" + anna}},
-	} {
-		if a := s.expect(e, http.StatusSeeOther); !strings.Contains(a.Header.Get("Location"), "/approve/sign-in") {
-			t.Errorf("it leads to %s", a.Header.Get("Location"))
-		}
+	s.expect(exchange{method: http.MethodPost, path: address.Path, headers: form, body: "decision=approve"}, http.StatusForbidden, "Not signed in")
+	a := s.expect(exchange{method: http.MethodGet, path: address.Path + "?access_token=" + anna, headers: map[string]string{"Cookie": "aura-mcp-person=" + anna}}, http.StatusSeeOther)
+	if !strings.Contains(a.Header.Get("Location"), "/approve/sign-in") {
+		t.Errorf("it leads to %s", a.Header.Get("Location"))
 	}
 	s.expect(exchange{method: http.MethodPost, path: "/approve/sign-in", headers: form, body: "name=anna&passphrase=" + anna}, http.StatusForbidden, "Not signed in")
 	// And what the page gives is nothing for MCP.
@@ -369,7 +366,10 @@ func TestANewPassphraseEndsWhatTheOldOneBegan(t *testing.T) {
 	}
 	s.expect(post(token, hello), http.StatusUnauthorized)
 	at, _ = v.signsIn(s.base+"/approve/", "anna", "another one entirely")
-	if _, page, _ := v.post(s.base+"/approve/sign-out", url.Values{}); !strings.Contains(page, "Sign in to approve") {
+	if _, page, _ := v.post(s.base+"/approve/sign-out", url.Values{}); !strings.Contains(page, "Signed out") {
+		t.Errorf("%s: signing out: %s", at, page)
+	}
+	if _, page := v.follow(at); !strings.Contains(page, "Sign in to approve") {
 		t.Errorf("%s: signed out, and still there: %s", at, page)
 	}
 }

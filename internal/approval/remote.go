@@ -83,6 +83,10 @@ func (m *Remote) routes() http.Handler {
 func (m *Remote) own(next func(desk, http.ResponseWriter, *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		person, ok := m.signedInAs(r)
+		if !ok && r.Method == http.MethodPost {
+			send(w, m.Log, http.StatusForbidden, notSignedIn("Your sign-in has ended, so your answer was not taken. Sign in and give it again.", target(r.PathValue("id"))))
+			return
+		}
 		if !ok {
 			to := url.Values{"to": {r.PathValue("id")}}
 			if name := r.URL.Query().Get("name"); name != "" {
@@ -133,11 +137,11 @@ func (m *Remote) password(d desk, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// signOut ends with a page of its own: a form must not lead on to an identity provider, and browsers see to that.
 func (m *Remote) signOut(w http.ResponseWriter, r *http.Request) {
 	m.Store.Drop(browserKey(m.cookie(r)))
 	m.setCookie(w, "", -1)
-	w.Header().Set("Location", RemotePath)
-	w.WriteHeader(http.StatusSeeOther)
+	send(w, m.Log, http.StatusOK, signedOut())
 }
 
 // planID is what the ID of a plan looks like. Where to go after signing in comes from the address, so nothing else is followed.

@@ -25,9 +25,13 @@ func (f signInForm) document() g.Node {
 		))
 }
 
-// notSignedIn says why somebody is not signed in.
-func notSignedIn(why string) g.Node {
-	return document("Not signed in", "danger", brand(), h.H1(g.Text("Not signed in")), problem(why), h.P(h.A(h.Href(RemotePath), g.Text("Try again"))))
+// notSignedIn says why somebody is not signed in, and where they can be.
+func notSignedIn(why, again string) g.Node {
+	return document("Not signed in", "danger", brand(), h.H1(g.Text("Not signed in")), problem(why), h.P(h.A(h.Href(again), g.Text("Try again"))))
+}
+
+func signedOut() g.Node {
+	return document("Signed out", "plain", brand(), h.H1(g.Text("Signed out")), h.P(g.Text("You can close this page. "), h.A(h.Href(RemotePath), g.Text("Sign in again"))))
 }
 
 func brand() g.Node { return h.P(h.Class("brand"), g.Text("aura-mcp")) }

@@ -145,7 +145,7 @@ func (l *Login) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
 	address, err := l.provider.Begin(r.Context(), m.back(), a.state, a.nonce, a.verifier)
 	if err != nil {
 		m.Log.ErrorContext(r.Context(), "nobody can sign in to approve", "error", err)
-		send(w, m.Log, http.StatusServiceUnavailable, notSignedIn("Signing in does not work at the moment. Try again soon; whoever runs this server finds the reason in its log."))
+		send(w, m.Log, http.StatusServiceUnavailable, notSignedIn("Signing in does not work at the moment. Try again soon; whoever runs this server finds the reason in its log.", RemotePath))
 		return
 	}
 	m.Store.Put(attemptKey(a.state), "", a, time.Now().Add(attemptTime))
@@ -175,18 +175,18 @@ func (l *Login) routes(m *Remote, mux *http.ServeMux) {
 		a, ok := m.take(said.Get("state"), m.namedCookie(r, "sign-in"))
 		m.setNamedCookie(w, "sign-in", "", -1)
 		if !ok {
-			send(w, m.Log, http.StatusForbidden, notSignedIn("This sign-in was not begun in this browser, or too long ago. Open the address of the question again."))
+			send(w, m.Log, http.StatusForbidden, notSignedIn("This sign-in was not begun in this browser, or too long ago. Open the address of the question again.", RemotePath))
 			return
 		}
 		if why := said.Get("error"); why != "" {
 			m.Log.WarnContext(r.Context(), "the identity provider signed somebody in to approve not", "error", why)
-			send(w, m.Log, http.StatusForbidden, notSignedIn("The identity provider did not sign you in."))
+			send(w, m.Log, http.StatusForbidden, notSignedIn("The identity provider did not sign you in.", RemotePath))
 			return
 		}
 		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.nonce, a.verifier)
 		if err != nil {
 			m.Log.WarnContext(r.Context(), "a sign-in to approve was refused", "error", err)
-			send(w, m.Log, http.StatusForbidden, notSignedIn("What the identity provider says of you does not count here; whoever runs this server finds the reason in its log."))
+			send(w, m.Log, http.StatusForbidden, notSignedIn("What the identity provider says of you does not count here; whoever runs this server finds the reason in its log.", RemotePath))
 			return
 		}
 		m.signedIn(r.Context(), w, person{principal: principal}, a.to)
