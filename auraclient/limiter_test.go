@@ -342,7 +342,7 @@ func TestWhoHasToWaitForTheBudgetIsTold(t *testing.T) {
 			if _, err := client.Tenants.List(ctx); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 		}
 		if len(told) != 0 {
 			t.Errorf("told %v while there was room", told)

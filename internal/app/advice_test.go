@@ -55,6 +55,9 @@ func TestNothingIsOfferedThatTheSettingsForbid(t *testing.T) {
 		if !strings.Contains(tenant.Note, "settings do not allow") {
 			t.Errorf("get_tenant does not say that there is more: %q", tenant.Note)
 		}
+		if got := r.completed(c, "provision_database", "region", "", map[string]string{"tenant": "Development"}).Values; len(got) != 1 || got[0] != "europe-west1" {
+			t.Errorf("completion offers the regions %v", got)
+		}
 		text, _ := r.call(c, "update_instance", map[string]any{"instance": "shop", "memory": "7GB"})
 		if strings.Contains(text, "16GB/") || !strings.Contains(text, "4GB/8GB") {
 			t.Errorf("a resize: %s", text)
