@@ -282,7 +282,7 @@ func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now ti
 	out := FleetHealth{Status: string(health.StatusNotMonitored), Total: len(all), Counts: map[string]int{}, Instances: []FleetHealthRow{}, AssessedAt: instant(now)}
 	worst := len(severity) - 1
 	plans := map[string][]string{}
-	rated, left := false, 0
+	read, rated, left := false, false, 0
 	for _, c := range all {
 		status := c.verdict.Status
 		out.Counts[string(status)]++
@@ -297,7 +297,7 @@ func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now ti
 			out.notAssessed(c)
 		case len(out.Instances) < limit:
 			row := c.row(tenants)
-			rated = rated || row.QueriesPerSecond != nil
+			read, rated = read || c.read.now != nil, rated || row.QueriesPerSecond != nil
 			out.Instances = append(out.Instances, row)
 		default:
 			left++
@@ -309,7 +309,7 @@ func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now ti
 	if left > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d more were assessed and are left out, none of them worse than the last row; limit shows more", left))
 	}
-	if len(out.Instances) > 0 && !rated {
+	if read && !rated {
 		out.Notes = append(out.Notes, "one reading has no rates (queries per second, garbage collection, failed queries): the same call after 35 seconds has them")
 	}
 	if len(out.Instances) > 0 && out.Instances[0].Status != string(health.StatusHealthy) {
