@@ -222,5 +222,6 @@ func (f *Fleet) Configurations(ctx context.Context, tenantID string) ([]auraclie
 	if err != nil {
 		return nil, fmt.Errorf("read the tenant %s: %w", tenantID, err)
 	}
-	return f.permitted(tenant.InstanceConfigurations), nil
+	all, _ := f.permitted(tenant.InstanceConfigurations, true)
+	return all, nil
 }
