@@ -3,7 +3,8 @@
 #   docker build -t aura-mcp .
 #   docker run -i --rm -e AURA_CLIENT_ID -e AURA_CLIENT_SECRET -v aura-mcp:/home/aura/.local/state aura-mcp
 #
-# docs/clients.md says more: the API key from a file, the demo, what the volume is for.
+# docs/clients.md says more: the API key from a file, the demo, what the volume is for. With SOURCE_DATE_EPOCH, which make image
+# sets to the time of the commit, the same commit makes the same files with the same times.
 
 ARG GO_VERSION=1.26
 
@@ -15,8 +16,12 @@ COPY go.mod go.sum ./
 RUN go mod download
 # With .git: the version that the program tells is the commit's or its tag's.
 COPY . .
-RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -ldflags="-s -w" -o /out/aura-mcp . && \
-    mkdir -p /out/home/.config/aura-mcp /out/home/.local/state
+ARG SOURCE_DATE_EPOCH=0
+RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} go build -trimpath -ldflags="-s -w" -o /out/root/aura-mcp . && \
+    install -D -m 0644 /etc/ssl/certs/ca-certificates.crt /out/root/etc/ssl/certs/ca-certificates.crt && \
+    mkdir -p /out/user/home/aura/.config/aura-mcp /out/user/home/aura/.local/state && \
+    chmod -R 0700 /out/user/home/aura && \
+    find /out -exec touch --date="@${SOURCE_DATE_EPOCH}" {} +
 
 FROM scratch
 # The name in the MCP registry, which looks for it here; server.json has it, and make image passes it on.
@@ -24,9 +29,8 @@ ARG SERVER_NAME=
 LABEL io.modelcontextprotocol.server.name=${SERVER_NAME} \
       org.opencontainers.image.title="aura-mcp" \
       org.opencontainers.image.description="MCP server for a fleet of Neo4j Aura databases"
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /out/aura-mcp /aura-mcp
-COPY --from=build --chown=65532:65532 --chmod=0700 /out/home /home/aura
+COPY --from=build /out/root /
+COPY --from=build --chown=65532:65532 /out/user /
 USER 65532:65532
 ENV HOME=/home/aura
 # The audit and one-time passwords of new databases: without a volume they go with the container.

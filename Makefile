@@ -14,6 +14,9 @@ REGISTRY_VERSION := v1.8.7
 
 FUZZTIME ?= 30s
 BENCHTIME ?= 1s
+SCRIPTS ?= 3400
+SOAK_CALLS ?= 3600
+MUTANTS ?= all
 
 # What gofmt looks at: testdata may hold Go that is wrong on purpose.
 GOFILES = $$(find . -name '*.go' -not -path '*/testdata/*' -not -path './.*')
@@ -34,7 +37,7 @@ GENERATED_TESTS := Golden|Generated|Snapshot
 # The parts of make check, cheapest first. .ci/run reads this list.
 CHECKS := fmt-check tidy-check vet lint docs-check test-race
 
-.PHONY: help check checks $(CHECKS) fmt generate test demo bench fuzz cover vuln inspector browser keyring build clean
+.PHONY: help check checks $(CHECKS) fmt generate test demo faults soak mutants bench fuzz cover vuln inspector browser keyring build clean
 .PHONY: mcpb image release-check
 
 help: ## This list
@@ -77,8 +80,19 @@ test: ## All tests
 demo: ## The guided tour: a client, the server, a simulated Aura
 	go run . demo
 
-bench: ## The budgets, as ratios measured in one run (BENCHTIME=1s)
-	go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/bench
+faults: ## Every tool under every fault, and random scripts against a model (SCRIPTS=3400 for each way of asking; UPDATE=1 writes the page anew)
+	FAULTS=all go test -count=1 -run '^TestEveryToolUnderEveryFault$$' ./internal/app
+	@awk '/<!-- read:begin/,/<!-- changed:end/' docs/reliability.md
+	go test -count=1 -timeout 2h -run '^TestAnyScript' ./internal/app -rapid.checks=$(SCRIPTS)
+
+soak: ## The calls of an hour in some minutes, with chaos at Aura: memory, goroutines, files, audit (SOAK_CALLS=3600)
+	SOAK_CALLS=$(SOAK_CALLS) go test -count=1 -v -timeout 3h -run '^TestSoak$$' ./internal/app
+
+mutants: ## Each condition of the guard broken in turn: a test has to notice (MUTANTS=all, or a pattern for their names)
+	MUTANTS='$(MUTANTS)' go test -count=1 -timeout 6h -run '^TestEvery' ./internal/mutants
+
+bench: ## The budgets, as ratios measured in one run, into docs/performance.md (BENCHTIME=1s)
+	BENCH_PAGE='$(CURDIR)/docs/performance.md' go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/bench
 
 fuzz: ## Every fuzz test, one after another (FUZZTIME=30s each)
 	@set -eo pipefail; \
@@ -90,9 +104,10 @@ fuzz: ## Every fuzz test, one after another (FUZZTIME=30s each)
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null; \
 	done <<<"$$targets"
 
-cover: ## Coverage over all packages, in coverage.out
+cover: ## Coverage of the whole suite, in coverage.out; names the lines that it misses in what has to be sure
 	go test -coverpkg=./... -coverprofile=coverage.out ./...
 	@go tool cover -func=coverage.out | tail -n 1
+	@awk -v PACKAGES='internal/guard auraclient internal/health' -v LEAST=90 -f .ci/cover.awk coverage.out
 	@echo "line by line: go tool cover -html=coverage.out"
 
 vuln: $(GOVULNCHECK) ## Known vulnerabilities (asks Go's database over the network)
@@ -116,7 +131,7 @@ mcpb: $(GORELEASER) ## The bundle for Claude Desktop, in dist (needs npm)
 	$(RELEASE) bash .ci/mcpb.sh dist
 
 image: ## The container image (needs a Docker engine)
-	docker build --build-arg SERVER_NAME=$$(sed -n 's/^  "name": "\(.*\)",$$/\1/p' server.json) -t aura-mcp .
+	docker build --build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) --build-arg SERVER_NAME=$$(sed -n 's/^  "name": "\(.*\)",$$/\1/p' server.json) -t aura-mcp .
 
 release-check: $(GORELEASER) $(SYFT) ## Build and try everything that a release has, in dist (minutes; needs npm)
 	$(RELEASE) bash .ci/release-check.sh

@@ -223,8 +223,11 @@ func TestTheConversationOfTheReadmeIsReal(t *testing.T) {
 		return words(result)
 	}
 	declined := deletes("staging-orders")
-	for mark, got := range map[string]string{"asks: staging-orders": asked, "answers: decline": declined, "answers: dev-campaign-2025": deletes("dev-campaign-2025")} {
+	for mark, got := range map[string]string{"asks, with other numbers: staging-orders": asked, "answers: decline": declined, "answers: dev-campaign-2025": deletes("dev-campaign-2025")} {
 		for line := range strings.Lines(said[mark]) {
+			if strings.Contains(mark, "other numbers") {
+				line, got = unnumbered(line), unnumbered(got)
+			}
 			if !fits(line, got) {
 				t.Errorf("%s: no %q in\n%s", mark, strings.TrimSpace(line), got)
 			}
@@ -233,6 +236,11 @@ func TestTheConversationOfTheReadmeIsReal(t *testing.T) {
 			t.Errorf("the README does not show %s", mark)
 		}
 	}
+}
+
+// unnumbered is a text without its numbers and months, which no two runs share.
+func unnumbered(text string) string {
+	return regexp.MustCompile(`\d+( [A-Z][a-z]{2} \d{4})?`).ReplaceAllString(text, "#")
 }
 
 // fits reports whether a line of the docs is in what the program said. … stands for anything.

@@ -27,6 +27,7 @@ require (
 	golang.org/x/sys v0.49.0
 	golang.org/x/term v0.47.0
 	maragu.dev/gomponents v1.2.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (

@@ -76,6 +76,40 @@ func launchedWith(env []string) []string {
 	return out
 }
 
+// From nothing to the first answer: a home without a keyring, a key in the environment, and afterwards only what install has
+// stored.
+func TestWhatInstallStoresServesTheFirstCall(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere the keyring of whoever runs this could not be kept out of it")
+	}
+	sim := simulate(t)
+	programs := t.TempDir()
+	if err := os.WriteFile(filepath.Join(programs, "xdg-open"), []byte("#!/bin/sh\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	alone := environment(t, "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent", "DISPLAY=:0", "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if out := succeeds(t, append(alone, sim.env...), "install", "--client", "cursor", "--yes"); !strings.Contains(out, `credentials.json, entry "default"`) {
+		t.Errorf("it says\n%s", out)
+	}
+	settings := filepath.Join(configDir(variable(alone, "HOME")), "aura-mcp")
+	if info, err := os.Stat(filepath.Join(settings, "credentials.json")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file with the key: %v, %v", info, err)
+	}
+	written, err := os.ReadFile(filepath.Join(settings, "config.toml"))
+	for _, want := range []string{"\nprotected = [\"prod*\"]\n", "\napproval = { default = \"auto\", destructive = \"page\" }\n", "\nbase_url = \"http://127.0.0.1:"} {
+		if err != nil || !strings.Contains(string(written), want) {
+			t.Errorf("the settings do not say %q: %v\n%s", want, err, written)
+		}
+	}
+	if out := succeeds(t, alone, "call", "list_tenants"); !strings.Contains(out, `"name": "Production"`) {
+		t.Errorf("the first call answers\n%s", out)
+	}
+	if out := succeeds(t, alone, "doctor"); !strings.Contains(out, "Everything works.") {
+		t.Errorf("doctor says\n%s", out)
+	}
+}
+
 // The keyring of the desktop, for once: a session bus and GNOME's keyring of the test's own, where there are such programs.
 func TestARealKeyringKeepsTheKey(t *testing.T) {
 	t.Parallel()

@@ -328,6 +328,8 @@ const (
 	lostFor   = 30 * time.Minute // how long a create of unknown outcome stops an equal one
 	lostLooks = 8
 	lostEvery = 4 * time.Second
+	// clocksDiffer is how far Aura's clock may be behind ours. What was there before is known by its ID.
+	clocksDiffer = time.Hour
 )
 
 // findLost looks whether a create whose answer got lost was carried out.
@@ -336,7 +338,7 @@ func (f *Fleet) findLost(ctx context.Context, call op.Call, aura *auraclient.Cli
 	i, found := search(ctx, call,
 		func() ([]auraclient.InstanceSummary, error) { return aura.Instances.List(ctx, r.TenantID) },
 		func(i auraclient.InstanceSummary) bool {
-			return i.Name == r.Name && !slices.Contains(planned.alike, i.ID) && (i.CreatedAt.IsZero() || i.CreatedAt.After(sent.Add(-2*time.Minute)))
+			return i.Name == r.Name && !slices.Contains(planned.alike, i.ID) && (i.CreatedAt.IsZero() || i.CreatedAt.After(sent.Add(-clocksDiffer)))
 		})
 	if found {
 		return &auraclient.CreatedInstance{ID: i.ID, Name: i.Name, TenantID: i.TenantID, CreatedAt: i.CreatedAt}, nil

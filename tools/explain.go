@@ -24,6 +24,9 @@ func explain(err error) error {
 	if e, ok := auraclient.AsError(err); ok {
 		out.RequestID = e.RequestID
 		out.Unchanged = e.Method != http.MethodGet && e.Status < http.StatusInternalServerError
+		if strings.HasSuffix(e.Path, tokenPath) { // without a token nothing was sent, and a 401 changes nothing
+			out.Unchanged = true
+		}
 		out.What, out.Next = aboutAnswer(e)
 	}
 	if auraclient.OutcomeUnknown(err) {
@@ -40,6 +43,9 @@ func explain(err error) error {
 		out.What = fmt.Sprintf("Aura could not be reached (%v)", sending.Err)
 		out.Next = "call again in a minute; if it stays so, tell the person to check the network"
 		out.Unchanged = sending.Method != http.MethodGet && !sending.MaybeSent
+		if errors.Is(err, context.DeadlineExceeded) {
+			out.What = "Aura did not answer in time"
+		}
 	}
 	if argument, ok := errors.AsType[*auraclient.ArgumentError](err); ok {
 		out.What, out.Next = argument.Error(), "check it against what a list tool shows, and call again"
@@ -83,12 +89,15 @@ func lister(path, ofInstances string) string {
 	return ofInstances
 }
 
-const sessionsPath = "/graph-analytics/sessions"
+const (
+	sessionsPath = "/graph-analytics/sessions"
+	tokenPath    = "/oauth/token"
+)
 
 // aboutAnswer says what an error answer means and what to do.
 func aboutAnswer(e *auraclient.Error) (what, next string) {
 	said := saying(e)
-	if strings.HasSuffix(e.Path, "/oauth/token") && e.Status < http.StatusInternalServerError && e.Status != http.StatusTooManyRequests {
+	if strings.HasSuffix(e.Path, tokenPath) && e.Status < http.StatusInternalServerError && e.Status != http.StatusTooManyRequests {
 		return "Aura refused the client ID and secret" + said,
 			"tell the person to check both; new ones are made in the Aura console under Account, API keys"
 	}

@@ -61,8 +61,9 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 		if err != nil {
 			return op.Plan{}, err
 		}
-		if others := strings.Join(where, ", "); len(alike) > 0 { // whoever goes by the name then gets one of them, or none
-			plan.Asks = fmt.Sprintf("%s is the name of another database already (%s): by that name nobody can tell them apart any more", text.Quote(*request.Name), others)
+		itself := func(s string) bool { return strings.HasPrefix(s, i.ID) }                                    // an equal call may have renamed it just now
+		if alike, where = slices.DeleteFunc(alike, itself), slices.DeleteFunc(where, itself); len(alike) > 0 { // whoever goes by the name then gets one of them, or none
+			plan.Asks = fmt.Sprintf("%s is the name of another database already (%s): by that name nobody can tell them apart any more", text.Quote(*request.Name), strings.Join(where, ", "))
 			plan.Targets[0].Detail = alsoNamed(alike)
 		}
 	}

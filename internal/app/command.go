@@ -24,7 +24,9 @@ func rootCommand(p Process) *cobra.Command {
 		Use:   "aura-mcp",
 		Short: "Run a fleet of Neo4j Aura databases through an AI assistant (MCP server)",
 		Long: `aura-mcp is an MCP server for Neo4j Aura. Without a command it speaks MCP on standard input and output: that is what
-an assistant's configuration launches. "aura-mcp demo" shows it at work without an account.`,
+an assistant's configuration launches. "aura-mcp demo" shows it at work without an account, "aura-mcp install" enters it into
+an assistant's configuration, and "aura-mcp doctor" says what to mend. Exit status: 0 done, 1 the call failed or was refused,
+2 the command line or a setting is wrong; of "aura-mcp health" it is the verdict.`,
 		Args:          usageArgs(cobra.NoArgs),
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	"github.com/mark3labs/mcp-go/client/transport"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
 	"aura-mcp/tools"
@@ -134,6 +136,7 @@ func TestWhatDestroysNeedsTheExactName(t *testing.T) {
 			if !r.catalog[name].Spec.Effects.Has(op.Destructive) {
 				continue
 			}
+			after(time.Minute) // for the request budget
 			for _, typed := range []string{"yes", strings.ToUpper(call.typed), call.typed + " ", prodID} {
 				r.refuses(r.connect(modern, types(typed)), name, call.arguments, "not the exact name", "Nothing was changed.")
 			}
@@ -401,6 +404,26 @@ func TestAPanicLeaksNothing(t *testing.T) {
 		}
 		if !strings.Contains(r.log.String(), "hunter2") {
 			t.Error("the log does not say what happened")
+		}
+	})
+}
+
+func TestAPlanThatCannotBeMadeChangesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		type none struct{}
+		odd := op.Acts(op.Spec{Name: "try_something", Title: "Try", Description: "Tries.", Toolset: "test", Effects: op.Disruptive},
+			func(context.Context, none) (op.Plan, error) { return op.Plan{}, errors.New("the moon is in the way") },
+			func(context.Context, op.Call, none, op.Plan) (none, error) { return none{}, nil })
+		r := newRig(t, func(o *rigOptions) { o.extra = []op.Operation{odd} })
+		c := r.connect(modern, types("yes"))
+		if text, failed := r.call(c, "try_something", nil); !failed || text != "The moon is in the way. Nothing was changed." {
+			t.Errorf("an error without a next step: %q", text)
+		}
+		r.sim.Fail(aurasim.Fault{Method: http.MethodGet, Status: 500})
+		text, failed := r.call(c, "pause_instance", map[string]any{"instance": "prod"})
+		if !failed || strings.Count(text, "Nothing was changed.\nWhat to do: ") != 1 || strings.Count(text, "Nothing was changed") != 1 {
+			t.Errorf("an error with one: %q", text)
 		}
 	})
 }

@@ -2,21 +2,15 @@ package app
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"aura-mcp/internal/approval"
 	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/credentials"
 )
@@ -26,96 +20,6 @@ type brokenRing struct{ err error }
 
 func (r brokenRing) Get(_, _ string) (string, error) { return "", r.err }
 func (r brokenRing) Set(_, _, _ string) error        { return r.err }
-
-// sitter is somebody at a real terminal of the kernel's, who answers what they are asked.
-type sitter struct {
-	control *os.File
-	device  string
-	seen    bytes.Buffer
-	mu      sync.Mutex
-}
-
-// sits opens a terminal. Each turn is what the person waits to see and what they type then; a secret is typed when the terminal
-// hides it.
-func sits(t *testing.T, turns ...[2]string) *sitter {
-	t.Helper()
-	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
-	if err != nil {
-		t.Skipf("no terminals here: %v", err)
-	}
-	n, err := unix.IoctlGetInt(int(control.Fd()), unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(int(control.Fd()), unix.TIOCSPTLCK, 0)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &sitter{control: control, device: "/dev/pts/" + strconv.Itoa(n)}
-	held, err := p.open() // or what is said between two questions would be lost
-	if err != nil {
-		t.Fatal(err)
-	}
-	left := make(chan struct{})
-	go func() { defer close(left); p.answer(turns) }()
-	t.Cleanup(func() {
-		held.Close()
-		_, _ = control.WriteString("\n") // ends a reading that nobody waits for any more, and with it the last hold on the device
-		<-left
-		control.Close()
-	})
-	return p
-}
-
-func (p *sitter) open() (io.ReadWriteCloser, error) {
-	return os.OpenFile(p.device, os.O_RDWR|unix.O_NOCTTY, 0)
-}
-
-func (p *sitter) answer(turns [][2]string) {
-	chunk := make([]byte, 1024)
-	from := 0
-	for len(turns) > 0 {
-		n, err := p.control.Read(chunk)
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		p.seen.Write(chunk[:n])
-		text := p.seen.String()
-		p.mu.Unlock()
-		if at := strings.Index(text[from:], turns[0][0]); at >= 0 {
-			from += at + len(turns[0][0])
-			p.awaitHiding(strings.Contains(turns[0][0], "not shown"))
-			_, _ = p.control.WriteString(turns[0][1] + "\n")
-			turns = turns[1:]
-		}
-	}
-	for {
-		n, err := p.control.Read(chunk)
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		p.seen.Write(chunk[:n])
-		p.mu.Unlock()
-	}
-}
-
-// awaitHiding waits until the terminal hides what is typed, as a person who reads "not shown" is slow enough to do.
-func (p *sitter) awaitHiding(hidden bool) {
-	for hidden {
-		state, err := unix.IoctlGetTermios(int(p.control.Fd()), unix.TCGETS)
-		if err != nil || state.Lflag&unix.ECHO == 0 {
-			return
-		}
-		<-time.After(time.Millisecond)
-	}
-}
-
-func (p *sitter) screen() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.seen.String()
-}
 
 // setting is a home with a simulated Aura on a socket.
 type setting struct {
@@ -314,10 +218,68 @@ func TestSettingsThatAreThereAreNotRewritten(t *testing.T) {
 	if code != ExitOK || problems != "" || s.file(t, ".config/aura-mcp/config.toml") != mine {
 		t.Errorf("exit code %d, %s\n%s", code, problems, s.file(t, ".config/aura-mcp/config.toml"))
 	}
-	for _, want := range []string{"stay as they are. Consider adding:", "\n  protected = [\"prod*\"]\n", "\n  base_url = "} {
+	for _, want := range []string{"stay as they are. For the key to go where it was tried, add:", "\n  protected = [\"prod*\"]\n", "\n  base_url = "} {
 		if !strings.Contains(out+"\n", want) {
 			t.Errorf("the output does not say %q:\n%s", want, out)
 		}
+	}
+}
+
+func TestProposedSettingsCanBeDeclined(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t, "AURA_CLIENT_ID="+aurasim.DemoClientID, "AURA_CLIENT_SECRET="+aurasim.DemoClientSecret)
+	p := sits(t, [2]string{"Write this?", "yes"}, [2]string{"Write them?", "no"})
+	code, out, problems := s.install(t, p.open, "--client", "vscode")
+	written := s.file(t, ".config/aura-mcp/config.toml")
+	if code != ExitOK || problems != "" || !strings.Contains(out, "\n  protected = [\"prod*\"]\n") {
+		t.Errorf("exit code %d, %s\n%s", code, problems, out)
+	}
+	if strings.Contains(written, "\nprotected") || !strings.Contains(written, "\nbase_url = \"http://127.0.0.1:") { // without which no call works
+		t.Errorf("the settings are\n%s", written)
+	}
+}
+
+func TestEveryProfileGetsItsKey(t *testing.T) {
+	t.Parallel()
+	s := newSetting(t)
+	dir := filepath.Join(s.home, ".config", "aura-mcp")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	addresses := strings.NewReplacer("AURA_BASE_URL=", "base_url = \"", "AURA_AUTH_URL=", "auth_url = \"").Replace(s.environ[1] + "\"\n" + s.environ[2] + "\"\n")
+	settings := "[profiles.work]\n" + addresses + "[profiles.play]\ncredentials = { source = \"file\" }\n" + addresses +
+		"[profiles.job]\ncredentials = { source = \"env\", prefix = \"JOB_\" }\n"
+	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(settings), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.environ = s.environ[:1]
+	s.ring["work"] = fmt.Sprintf(`{"client_id":%q,"client_secret":%q}`, aurasim.DemoClientID, aurasim.DemoClientSecret)
+	p := sits(t, [2]string{"Write this?", "yes"}, [2]string{"Client ID > ", aurasim.DemoClientID}, [2]string{"(not shown) > ", aurasim.DemoClientSecret})
+	code, out, problems := s.install(t, p.open, "--client", "cursor")
+	for _, want := range []string{
+		`The API key of the profile work is there: the system's keyring, entry "work" of aura-mcp.`, "The server needs an API key of Aura for the profile play.",
+		`credentials.json, entry "play"`, "The API key of the profile job comes from environment JOB_AURA_CLIENT_ID and JOB_AURA_CLIENT_SECRET",
+		"Consider adding to the profile play:\n  protected",
+	} {
+		if code != ExitOK || problems != "" || !strings.Contains(out, want) {
+			t.Errorf("exit code %d, %s; no %q in\n%s", code, problems, want, out)
+		}
+	}
+	if stored := s.file(t, ".config/aura-mcp/credentials.json"); !strings.Contains(stored, `"play"`) || len(s.ring) != 1 {
+		t.Errorf("stored: %s, %v", stored, s.ring)
+	}
+
+	if code, _, problems := s.install(t, noTerminal, "--new-key"); code != ExitUsage || !strings.Contains(problems, "say whose API key this is with --profile: work, play, job") {
+		t.Errorf("exit code %d, %s", code, problems)
+	}
+	if code, _, problems := s.install(t, noTerminal, "--new-key", "--profile", "job"); code != ExitFailure || !strings.Contains(problems, "JOB_AURA_CLIENT_ID") {
+		t.Errorf("exit code %d, %s", code, problems)
+	}
+	before := s.ring["work"]
+	s.ring["work"] = "spoilt"
+	s.environ = append(s.environ, "AURA_CLIENT_ID="+aurasim.DemoClientID, "AURA_CLIENT_SECRET="+aurasim.DemoClientSecret)
+	if code, out, problems := s.install(t, noTerminal, "--new-key", "--profile", "work", "--yes"); code != ExitOK || s.ring["work"] != before {
+		t.Errorf("exit code %d, %s\n%s\n%s", code, problems, out, s.ring["work"])
 	}
 }
 
@@ -347,62 +309,5 @@ func TestWhatGoRunBuildsIsNotInstalled(t *testing.T) {
 	})
 	if code != ExitFailure || !strings.Contains(stderr.String(), "make build") {
 		t.Errorf("exit code %d, %s", code, stderr.String())
-	}
-}
-
-// A person who gives up at the secret gets a terminal back that shows what they type.
-func TestATerminalIsGivenBackWhenThePersonInterrupts(t *testing.T) {
-	t.Parallel()
-	p := sits(t)
-	asks, err := approval.OpenTerminal(p.open)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer asks.Close()
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		p.awaitHiding(true)
-		cancel()
-	}()
-	if _, err := asks.Hidden(ctx, "PIN"); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v", err)
-	}
-	state, err := unix.IoctlGetTermios(int(p.control.Fd()), unix.TCGETS)
-	if err != nil || state.Lflag&unix.ECHO == 0 {
-		t.Errorf("the terminal hides what is typed: %v", err)
-	}
-}
-
-// Colour is for a person who wants it: on a terminal, and not with NO_COLOR. A dumb terminal cannot write over a line either.
-func TestColourIsForTerminals(t *testing.T) {
-	t.Parallel()
-	device, err := sits(t).open()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer device.Close()
-	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	terminal, ok := device.(*os.File)
-	if !ok {
-		t.Fatalf("the terminal is a %T", device)
-	}
-	for _, tt := range []struct {
-		out              *os.File
-		environ          []string
-		colour, replaces bool
-	}{
-		{terminal, []string{"TERM=xterm"}, true, true},
-		{terminal, []string{"TERM=xterm", "NO_COLOR="}, true, true},
-		{terminal, []string{"TERM=xterm", "NO_COLOR=1"}, false, true},
-		{terminal, []string{"TERM=dumb"}, false, false},
-		{file, []string{"TERM=xterm"}, false, false},
-	} {
-		if s := newScreen(tt.out, tt.environ); s.colour != tt.colour || s.replaces != tt.replaces || (s.paint(red, "x") == "x") == tt.colour {
-			t.Errorf("%s %v: %+v", tt.out.Name(), tt.environ, s)
-		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/approval"
-	"aura-mcp/internal/atomicfile"
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/credentials"
 	"aura-mcp/internal/text"
@@ -27,8 +26,9 @@ const keyAttempts = 3
 type surroundings struct{ here, there config.Profiles }
 
 func (i *installer) surroundings() (s surroundings, err error) {
-	sources := i.process.sources(fleetFlags{set: i.set, demo: i.demo})
+	sources := i.process.sources(fleetFlags{demo: i.demo})
 	if s.here, err = config.Load(sources); err == nil {
+		sources.Flags = i.set // the profile; chosen above, it would keep the variables from bringing a key
 		s.there, err = config.Load(sources.Stored())
 	}
 	if err != nil {
@@ -41,24 +41,32 @@ func (i *installer) surroundings() (s surroundings, err error) {
 }
 
 // given is the API key that this shell's variables hold.
-func (s surroundings) given() (config.Config, bool) {
+func (s surroundings) given() (config.Credentials, bool) {
 	for _, c := range s.here.All {
 		if c.Credentials.Source == config.Environment && c.Credentials.Prefix == "" && c.Credentials.ID != "" {
-			return c, true
+			return c.Credentials, true
 		}
 	}
-	return config.Config{}, false
+	return config.Credentials{}, false
+}
+
+// at is a profile with the addresses that its key is tried at: this shell's, where it has some.
+func (s surroundings) at(c config.Config) config.Config {
+	here := s.here.All[0] // the variables are the same for all
+	if strings.HasPrefix(here.Origins["base_url"], "environment ") {
+		c.BaseURL, c.AuthURL = here.BaseURL, here.AuthURL
+	}
+	if strings.HasPrefix(here.Origins["auth_url"], "environment ") {
+		c.AuthURL = here.AuthURL
+	}
+	return c
 }
 
 // keys sees to it that the server finds an API key for every profile, and reports whether it does.
 func (i *installer) keys(ctx context.Context, s surroundings) (ready bool, err error) {
 	ready = true
 	for _, c := range s.there.All {
-		k := keyOf{installer: i, surroundings: s, profile: c}
-		if s.there.Named {
-			k.of = " of the profile " + c.Name
-		}
-		found, err := k.settle(ctx)
+		found, err := keyOf{i, s, c}.settle(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -72,7 +80,14 @@ type keyOf struct {
 	*installer
 	surroundings
 	profile config.Config // as the server will see it
-	of      string        // whose it is, for messages; "" where the settings name no profiles
+}
+
+// whose says of, for or to which profile; nothing where the settings name none.
+func (k keyOf) whose(preposition string) string {
+	if !k.there.Named {
+		return ""
+	}
+	return fmt.Sprintf(" %s the profile %s", preposition, k.profile.Name)
 }
 
 // settle finds the key or stores one, and reports whether the server will have it.
@@ -81,14 +96,14 @@ func (k keyOf) settle(ctx context.Context) (bool, error) {
 	writable := slices.Contains([]config.Source{config.Anywhere, config.Keyring, config.File}, place.Source)
 	switch {
 	case k.newKey && !writable:
-		return false, fmt.Errorf("the settings say that the API key%s is in %s, which this program does not write", k.of, place)
+		return false, fmt.Errorf("the settings say that the API key%s is in %s, which this program does not write", k.whose("of"), place)
 	case place.Source == config.Environment:
-		k.screen.line("The API key%s comes from %s (%s): give the client these variables, in the env of its entry.", k.of, place, place.Origin)
+		k.screen.line("The API key%s comes from %s (%s): give the client these variables, in the env of its entry.", k.whose("of"), place, place.Origin)
 		return true, nil
 	case !k.newKey:
 		key, err := finder.Find(ctx, place)
 		if err == nil {
-			k.screen.line("The API key%s is there: %s.", k.of, key.From)
+			k.screen.line("The API key%s is there: %s.", k.whose("of"), key.From)
 			if writable {
 				k.screen.line("--new-key stores another.")
 			}
@@ -98,7 +113,8 @@ func (k keyOf) settle(ctx context.Context) (bool, error) {
 			return false, err
 		}
 	}
-	key, at, err := k.obtain(ctx)
+	at := k.at(k.profile)
+	key, err := k.obtain(ctx, at)
 	if err != nil || key.ID == "" {
 		return false, err
 	}
@@ -110,30 +126,26 @@ func (k keyOf) settle(ctx context.Context) (bool, error) {
 	return true, k.propose(ctx, at)
 }
 
-// obtain takes the key of this shell's variables, or asks for one. Either is tried where at says. An empty key means that the
-// person would rather not now.
-func (k keyOf) obtain(ctx context.Context) (key credentials.Key, at config.Config, err error) {
-	if at, given := k.given(); given && len(k.there.All) == 1 {
-		k.screen.line("\nThe API key of the environment, client ID %s, is tried and stored: clients do not pass your shell's variables on.", text.Quote(at.Credentials.ID))
-		key = credentials.Key{ID: at.Credentials.ID, Secret: at.Credentials.Secret}
-		return key, at, k.try(ctx, at, key)
+// obtain takes the key of this shell's variables, or asks for one; either is tried. An empty key means that the person would
+// rather not now.
+func (k keyOf) obtain(ctx context.Context, at config.Config) (credentials.Key, error) {
+	given, found := k.given()
+	if !found || len(k.there.All) > 1 {
+		return k.ask(ctx, at)
 	}
-	at, found := k.here.Get(k.profile.Name)
-	if !found {
-		at = k.profile
-	}
-	key, err = k.ask(ctx, at)
-	return key, at, err
+	k.screen.line("\nThe API key of the environment, client ID %s, is tried and stored: clients do not pass your shell's variables on.", text.Quote(given.ID))
+	key := credentials.Key{ID: given.ID, Secret: given.Secret}
+	return key, k.try(ctx, at, key)
 }
 
 // ask asks until a key works.
 func (k keyOf) ask(ctx context.Context, at config.Config) (none credentials.Key, err error) {
-	later := fmt.Sprintf("The server has no API key%s yet, so every call will say so. %s. Then run this again, or set AURA_CLIENT_ID and AURA_CLIENT_SECRET and run it with --yes.", k.of, consoleKeys)
+	later := fmt.Sprintf("The server has no API key%s yet, so every call will say so. %s. Then run this again, or set AURA_CLIENT_ID and AURA_CLIENT_SECRET and run it with --yes.", k.whose("of"), consoleKeys)
 	if !k.canAsk() {
 		k.screen.line("\n%s", later)
 		return none, nil
 	}
-	k.screen.line("\nThe server needs an API key of Aura%s. %s. An empty line leaves it for later.", strings.Replace(k.of, " of", " for", 1), consoleKeys)
+	k.screen.line("\nThe server needs an API key of Aura%s. %s. An empty line leaves it for later.", k.whose("for"), consoleKeys)
 	if at.BaseURL != auraclient.DefaultBaseURL || at.AuthURL != "" {
 		k.screen.line("The key will be sent to %s", strings.TrimSuffix(at.BaseURL+" and "+at.AuthURL, " and "))
 	}
@@ -193,10 +205,50 @@ func (k keyOf) try(ctx context.Context, at config.Config, key credentials.Key) e
 	return nil
 }
 
-// propose offers the settings that a server with this key should have: the addresses it was tried at, and a guard for what has a
-// name like production. A config file that is there stays as it is.
+// propose offers the settings that a server with this key should have. A config file that is there stays as it is.
 func (k keyOf) propose(ctx context.Context, at config.Config) error {
-	needed, wanted := map[string]string{}, map[string]string{}
+	needed, wanted := k.proposals(at)
+	maps.Copy(wanted, needed)
+	lines := make([]string, 0, len(wanted))
+	for _, key := range slices.Sorted(maps.Keys(wanted)) {
+		lines = append(lines, key+" = "+wanted[key])
+	}
+	file, shown := k.there.File, strings.Join(lines, "\n  ")
+	if file == "" || len(lines) == 0 {
+		return nil
+	}
+	if k.there.Exists {
+		advice := "Consider adding"
+		if len(needed) > 0 {
+			advice = "For the key to go where it was tried, add"
+		}
+		k.screen.line("The settings in %s stay as they are. %s%s:\n  %s", file, advice, k.whose("to"), shown)
+		return nil
+	}
+	k.screen.line("\nSettings to begin with, in %s:\n  %s", file, shown)
+	if !k.yes && k.canAsk() {
+		yes, err := k.confirms(ctx, "Write them?")
+		if err != nil {
+			return err
+		}
+		if !yes {
+			wanted = needed // without which no call works
+		}
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	if err := writeNew(file, config.Template(wanted)); err != nil {
+		return err
+	}
+	k.screen.line("They are written; every other setting is explained there.")
+	return nil
+}
+
+// proposals are the addresses that the key was tried at, where the settings have others, and a guard for what has a name like
+// production and for what destroys.
+func (k keyOf) proposals(at config.Config) (needed, wanted map[string]string) {
+	needed, wanted = map[string]string{}, map[string]string{}
 	if at.BaseURL != k.profile.BaseURL {
 		needed["base_url"] = strconv.Quote(at.BaseURL)
 	}
@@ -210,37 +262,5 @@ func (k keyOf) propose(ctx context.Context, at config.Config) error {
 	if _, err := (approval.Browser{Environ: k.process.Environ}).Find(); err == nil && !has {
 		wanted["approval"] = `{ default = "auto", destructive = "page" }`
 	}
-	all := maps.Clone(needed)
-	maps.Copy(all, wanted)
-	lines := make([]string, 0, len(all))
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		lines = append(lines, key+" = "+all[key])
-	}
-	shown := strings.Join(lines, "\n  ")
-	switch file := k.there.File; {
-	case file == "" || len(lines) == 0:
-		return nil
-	case k.there.Exists:
-		k.screen.line("The settings in %s stay as they are. Consider adding%s:\n  %s", file, strings.Replace(k.of, " of", " to", 1), shown)
-		return nil
-	default:
-		k.screen.line("\nSettings to begin with, in %s:\n  %s", file, shown)
-		if !k.yes && k.canAsk() {
-			yes, err := k.confirms(ctx, "Write them?")
-			if err != nil {
-				return err
-			}
-			if !yes {
-				all = needed // the server could not reach anything without them
-			}
-		}
-		if len(all) == 0 {
-			return nil
-		}
-		if err := atomicfile.WritePrivate(file, []byte(config.Template(all))); err != nil {
-			return fmt.Errorf("config file: %w", err)
-		}
-		k.screen.line("They are written; every other setting is explained there.")
-		return nil
-	}
+	return needed, wanted
 }

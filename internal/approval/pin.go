@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
+	"aura-mcp/internal/atomicfile"
 	"aura-mcp/internal/passphrase"
 )
 
@@ -58,21 +58,8 @@ func (f PINFile) Change(pin string) error {
 	if pin == "" {
 		return os.Remove(string(f))
 	}
-	dir := filepath.Dir(string(f))
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.WritePrivate(string(f), []byte(passphrase.Hash(pin)+"\n")); err != nil { // a full disk leaves the PIN that there was
 		return fmt.Errorf("approval PIN: %w", err)
-	}
-	// Written beside and renamed, so that a full disk leaves the PIN that there was.
-	beside, err := os.CreateTemp(dir, "approval-pin-*") // mode 0600
-	if err != nil {
-		return fmt.Errorf("approval PIN: %w", err)
-	}
-	_, err = beside.WriteString(passphrase.Hash(pin) + "\n")
-	if err := errors.Join(err, beside.Sync(), beside.Close()); err != nil {
-		return errors.Join(fmt.Errorf("approval PIN: %w", err), os.Remove(beside.Name()))
-	}
-	if err := os.Rename(beside.Name(), string(f)); err != nil {
-		return errors.Join(fmt.Errorf("approval PIN: %w", err), os.Remove(beside.Name()))
 	}
 	return nil
 }

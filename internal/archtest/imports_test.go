@@ -40,6 +40,7 @@ var rules = []rule{
 	{pkg: "examples/...", ours: []string{"auraclient"},
 		instead: "an example shows what somebody outside can do, with the client alone"},
 	{pkg: "internal/bench/...", ours: anything, others: anything},
+	{pkg: "internal/mutants", instead: "it reads Go and writes Go; what is broken and which tests run is said in its test"},
 	{pkg: "internal/manpages", ours: []string{"internal/app"}, others: []string{"github.com/spf13/cobra"},
 		instead: "it turns the command line into pages; what the pages say is in internal/app"},
 	{pkg: "internal/archtest",
@@ -52,7 +53,7 @@ var rules = []rule{
 	catalogue.and("tools").of("resources"), // it shows what tools reads, in other forms
 	catalogue.of("prompts"),
 
-	{pkg: "internal/approval", ours: []string{"internal/guard", "internal/op", "internal/passphrase", "internal/text"}, others: []string{"golang.org/x/sys", "golang.org/x/term", "maragu.dev/gomponents"},
+	{pkg: "internal/approval", ours: []string{"internal/atomicfile", "internal/guard", "internal/op", "internal/passphrase", "internal/text"}, others: []string{"golang.org/x/sys", "golang.org/x/term", "maragu.dev/gomponents"},
 		instead: "approval shows what is on the guard's desk and hands decisions back; decide in internal/guard"},
 	{pkg: "internal/passphrase", others: []string{"golang.org/x/crypto"}, never: []string{"os", "net/http"},
 		instead: "passphrase hashes and compares; keep hashes where they are used"},

@@ -157,7 +157,7 @@ func (k *Console) withSession(id string, do func(*session, time.Time) error) err
 func (k *Console) do(what string, f func(now time.Time) error) error {
 	k.s.mu.Lock()
 	defer k.s.mu.Unlock()
-	now := time.Now()
+	now := k.s.now()
 	k.s.store.settle(now)
 	if err := f(now); err != nil {
 		return fmt.Errorf("aurasim: console: %s: %w", what, err)

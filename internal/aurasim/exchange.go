@@ -23,13 +23,16 @@ const (
 	cutBefore     // nothing was read
 	cutAfter      // nothing was answered
 	cutWithin     // half of the body was answered
+	refused       // there was no connection
 )
 
 // exchange is the fate of one request, the same whether it came through [Server.Transport] or a socket.
 type exchange struct {
 	answer
-	cut cut
-	err error // the request's context ended, or its body could not be read
+	cut  cut
+	slow time.Duration // between the halves of the body
+	date time.Time     // by Aura's clock
+	err  error         // the request's context ended, or its body could not be read
 }
 
 // exchange is for a request that has come to a place, scheme and host; "" is nowhere in particular.
@@ -40,6 +43,7 @@ func (s *Server) exchange(r *http.Request, place string) exchange {
 	}
 	fault, entry := s.receive(r, body)
 	out := fault.suffer(r.Context(), func() answer { return s.carryOut(r, place, body, entry) })
+	out.date = s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if out.err == nil && out.cut == whole {
@@ -48,22 +52,36 @@ func (s *Server) exchange(r *http.Request, place string) exchange {
 	return out
 }
 
+// headers is the complete header of the answer.
+func (e exchange) headers() http.Header {
+	h := e.answer.headers()
+	h.Set("Date", e.date.UTC().Format(http.TimeFormat))
+	return h
+}
+
 func (s *Server) receive(r *http.Request, body []byte) (Fault, *Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	return s.faults.next(r.Method, r.URL.Path, now), s.log.add(r, body, now)
+	now := s.now()
+	fault := s.faults.next(r.Method, r.URL.Path, now)
+	if fault.Kind == Refused {
+		return fault, &Request{}
+	}
+	return fault, s.log.add(r, body, now)
 }
 
 // suffer lets a request be carried out under a fault, the zero fault included.
 func (f Fault) suffer(ctx context.Context, carryOut func() answer) exchange {
-	if !f.After {
+	if !f.After && f.Kind != SlowBody {
 		if err := f.wait(ctx); err != nil {
 			return exchange{err: err}
 		}
 	}
-	if f.Kind == CutBefore {
+	switch f.Kind {
+	case CutBefore:
 		return exchange{cut: cutBefore}
+	case Refused:
+		return exchange{cut: refused}
 	}
 	var out exchange
 	if f.carriesOut() {
@@ -81,6 +99,8 @@ func (f Fault) suffer(ctx context.Context, carryOut func() answer) exchange {
 		out.cut = cutAfter
 	case f.Kind == CutInBody:
 		out.cut = cutWithin
+	case f.Kind == SlowBody:
+		out.slow = f.Delay
 	case f.Kind == HugeBody:
 		out.body = append(out.padding(), out.body...) // in front, where no decoder can skip it
 	}
@@ -91,7 +111,11 @@ func (s *Server) carryOut(r *http.Request, place string, body []byte, entry *Req
 	if len(body) > maxBody {
 		return gateway(http.StatusRequestEntityTooLarge, "Request Entity Too Large").answer()
 	}
-	return s.handle(r, place, body, entry)
+	out := s.handle(r, place, body, entry)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entry.Done = out.status
+	return out
 }
 
 // placeOf is where the client has reached us, as it says itself.
@@ -111,14 +135,21 @@ func placeOf(r *http.Request) string {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	out := s.exchange(r, placeOf(r))
 	switch {
-	case out.err != nil || out.cut == cutBefore || out.cut == cutAfter:
+	case out.err != nil || out.cut == cutBefore || out.cut == cutAfter || out.cut == refused:
 		hangUp(w, nil)
 	case out.cut == cutWithin:
 		hangUp(w, &out.answer)
 	default:
 		maps.Copy(w.Header(), out.headers())
 		w.WriteHeader(out.status)
-		_, _ = w.Write(out.body) // an error means that the client is gone
+		half := 0
+		if out.slow > 0 {
+			half = len(out.body) / 2
+			_, _ = w.Write(out.body[:half])
+			_ = http.NewResponseController(w).Flush() // whoever cannot gets it in one piece
+			_ = Fault{Delay: out.slow}.wait(r.Context())
+		}
+		_, _ = w.Write(out.body[half:]) // an error means that the client is gone
 	}
 }
 

@@ -18,6 +18,8 @@ const (
 	CutInBody                  // carried out, the connection is cut in the middle of the answer's body
 	Delay                      // answered as usual, Fault.Delay later
 	HugeBody                   // carried out, the answer has 10 MB of padding
+	Refused                    // the connection is refused: never received; over a socket, which is open already, as CutBefore
+	SlowBody                   // carried out, the second half of the answer's body comes Fault.Delay after the first
 )
 
 // Fault is something that goes wrong with one request, or with Times requests.
@@ -34,7 +36,7 @@ type Fault struct {
 	Body   string
 	NoBody bool
 
-	// Delay is waited for with every kind, unless the request's context ends before.
+	// Delay is waited for with every kind, unless the request's context ends before; by SlowBody within the answer.
 	Delay time.Duration
 
 	// After carries the request out first: an Answer then comes instead of the real one (a 502 about an instance that
@@ -58,7 +60,7 @@ func (f Fault) replaces() bool { return f.Kind == Answer && f.Status != 0 }
 
 // carriesOut tells whether the request takes effect.
 func (f Fault) carriesOut() bool {
-	return f.Kind != CutBefore && (f.After || !f.replaces())
+	return f.Kind != CutBefore && f.Kind != Refused && (f.After || !f.replaces())
 }
 
 func (f Fault) answer() answer {

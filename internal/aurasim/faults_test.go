@@ -55,6 +55,7 @@ func TestFaults(t *testing.T) {
 		{"cut after", aurasim.Fault{Kind: aurasim.CutAfter}, true, 0, 0, true, ""},
 		{"cut in the body", aurasim.Fault{Kind: aurasim.CutInBody}, true, 202, 0, true, `{"data":{"id":`},
 		{"a huge body", aurasim.Fault{Kind: aurasim.HugeBody}, true, 202, 202, false, `{"data":{"id":`},
+		{"a slow body", aurasim.Fault{Kind: aurasim.SlowBody, Delay: time.Millisecond}, true, 202, 202, false, `{"data":{"id":`},
 		{"no fault but a delay of nothing", aurasim.Fault{Kind: aurasim.Delay}, true, 202, 202, false, `{"data":{"id":`},
 	}
 	for _, tt := range tests {
@@ -75,10 +76,10 @@ func TestFaults(t *testing.T) {
 				if got.status != tt.status || (got.err != nil) != tt.err || !strings.Contains(got.body, tt.body) {
 					t.Errorf("got %d %v %.80q", got.status, got.err, got.body)
 				}
-				if done := len(sim.Instances()) == 6; done != tt.carriedOut {
-					t.Errorf("carried out: %v, want %v", done, tt.carriedOut)
-				}
 				requests := sim.Requests()
+				if done := len(sim.Instances()) == 6; done != tt.carriedOut || (requests[len(requests)-1].Done == http.StatusAccepted) != done {
+					t.Errorf("carried out: %v, want %v; log: %+v", done, tt.carriedOut, requests[len(requests)-1])
+				}
 				if last := requests[len(requests)-1]; last.Method != http.MethodPost || last.Status != tt.logged || last.Body == "" {
 					t.Errorf("log: %+v", last)
 				}
@@ -89,6 +90,9 @@ func TestFaults(t *testing.T) {
 					t.Error("the fault is still armed")
 				}
 				c.must(202, "POST", "/instances", creation(map[string]any{"name": "x"}))
+				sim.Fail(fault)
+				sim.Relent()
+				c.must(202, "POST", "/instances", creation(map[string]any{"name": "y"}))
 			})
 		}
 	}
@@ -126,6 +130,72 @@ func TestCutConnectionsLookLikeThoseOfANetwork(t *testing.T) {
 	if !errors.Is(after.err, io.ErrUnexpectedEOF) || !errors.Is(within.err, io.ErrUnexpectedEOF) {
 		t.Error(after.err, within.err)
 	}
+}
+
+func TestARefusedConnectionIsNeverReceived(t *testing.T) {
+	t.Parallel()
+	sim := newSim(t, aurasim.Options{})
+	c := newClient(t, sim)
+	before := len(sim.Requests())
+	sim.Fail(aurasim.Fault{Kind: aurasim.Refused})
+	got := c.try(c.request("POST", "/instances", creation(nil)))
+	var op *net.OpError
+	if !errors.As(got.err, &op) || op.Op != "dial" || !errors.Is(got.err, syscall.ECONNREFUSED) {
+		t.Error(got.err)
+	}
+	if len(sim.Requests()) != before || len(sim.Instances()) != 5 {
+		t.Errorf("%d requests and %d instances", len(sim.Requests())-before, len(sim.Instances()))
+	}
+}
+
+func TestASlowBodyComesInTwoHalves(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sim := newSim(t, aurasim.Options{})
+		c := newClient(t, sim)
+		sim.Fail(aurasim.Fault{Kind: aurasim.SlowBody, Delay: time.Minute})
+		begun := time.Now()
+		resp, err := c.http.Do(c.request("GET", "/tenants"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		first := make([]byte, 1<<10)
+		n, err := resp.Body.Read(first)
+		if err != nil || n == 0 || json.Valid(first[:n]) || time.Since(begun) != 0 {
+			t.Errorf("at once: %q, %v after %v", first[:n], err, time.Since(begun))
+		}
+		rest, err := io.ReadAll(resp.Body)
+		if err != nil || !json.Valid(append(first[:n:n], rest...)) || time.Since(begun) != time.Minute {
+			t.Errorf("then: %q, %v after %v", rest, err, time.Since(begun))
+		}
+		sim.Fail(aurasim.Fault{Kind: aurasim.SlowBody, Delay: time.Hour})
+		impatient, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if got := c.try(c.request("GET", "/tenants").WithContext(impatient)); got.status != 200 || !errors.Is(got.err, context.DeadlineExceeded) {
+			t.Errorf("with no patience: %d, %v", got.status, got.err)
+		}
+	})
+}
+
+func TestAuraTellsTheTimeByItsOwnClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		sim := newSim(t, aurasim.Options{ClockSkew: -10 * time.Minute})
+		got := newClient(t, sim).must(202, "POST", "/instances", creation(nil))
+		late := time.Now().Add(-10 * time.Minute).UTC()
+		if date := got.header.Get("Date"); date != late.Format(http.TimeFormat) {
+			t.Errorf("the answer is of %s, want %s", date, late.Format(http.TimeFormat))
+		}
+		all := sim.Instances()
+		if made := all[len(all)-1].CreatedAt; !made.Equal(late) {
+			t.Errorf("created at %v, want %v", made, late)
+		}
+		advance(20 * time.Minute)
+		if status := sim.Instances()[len(all)-1].Status; status != "running" {
+			t.Errorf("after 20 minutes it is %s", status)
+		}
+	})
 }
 
 func TestFaultsMatchAndCount(t *testing.T) {

@@ -71,7 +71,7 @@ func TestKeyFromCreateToDelete(t *testing.T) {
 		c.must(202, "DELETE", "/instances/"+instance)
 		c.do("DELETE", "/customer-managed-keys/"+id).wantRefusal(400, "encryption-key-is-active")
 		advance(3 * time.Minute)
-		if got := c.must(204, "DELETE", "/customer-managed-keys/"+id); got.body != "" || len(got.header) != 1 || got.header.Get("X-Request-Id") == "" {
+		if got := c.must(204, "DELETE", "/customer-managed-keys/"+id); got.body != "" || len(got.header) != 2 || got.header.Get("X-Request-Id") == "" || got.header.Get("Date") == "" {
 			t.Error(got)
 		}
 		for _, method := range []string{"GET", "DELETE"} {

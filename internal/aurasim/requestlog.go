@@ -18,6 +18,7 @@ type Request struct {
 	Query    url.Values
 	Header   http.Header // as received, secrets included
 	Body     string
+	Done     int    // status of the answer that the API itself gave, whatever became of it; 0 if the request was not carried out
 	Status   int    // of the answer; 0 if the connection was cut or the answer is not out yet
 	ClientID string // "" if the request did not say who sent it, or nobody known
 }

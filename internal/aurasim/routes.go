@@ -94,7 +94,7 @@ type call struct {
 func (s *Server) handle(r *http.Request, place string, body []byte, entry *Request) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	s.store.settle(now)
 	out, err := s.dispatch(r, place, body, entry, now)
 	if err != nil {

@@ -35,6 +35,9 @@ type Options struct {
 	// repeated exactly.
 	Seed uint64
 
+	// ClockSkew is how far Aura's clock is ahead of ours; negative: behind. Every time that it tells is by its clock.
+	ClockSkew time.Duration
+
 	// NoScheduledSnapshots switches off the snapshots Aura takes by itself, for tests that count snapshots.
 	NoScheduledSnapshots bool
 
@@ -46,6 +49,7 @@ type Options struct {
 // Server is the simulated Aura. It is safe for concurrent use.
 type Server struct {
 	quirks     Quirks
+	skew       time.Duration
 	seed       uint64
 	metricsURL string // "" if it was not set
 	routes     []route
@@ -70,10 +74,11 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		quirks:     o.Quirks,
+		skew:       o.ClockSkew,
 		seed:       o.Seed,
 		metricsURL: o.MetricsURL,
 		routes:     routeTable(),
-		store:      newStore(o, time.Now()),
+		store:      newStore(o, time.Now().Add(o.ClockSkew)),
 		auth:       newAuth(o.State.credentials(), o.TokenLimit, o.Quirks.CapitalBearer),
 		rate:       newWindow(o.rateLimit(), time.Minute),
 		log:        &requestLog{},
@@ -110,12 +115,15 @@ func (o Options) rateLimit() int {
 	}
 }
 
+// now is the time by Aura's clock.
+func (s *Server) now() time.Time { return time.Now().Add(s.skew) }
+
 // Instance is the state of an instance as of now, whatever faults and quirks would do to an answer about it.
 // A destroyed instance is not found.
 func (s *Server) Instance(id string) (InstanceState, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	s.store.settle(now)
 	in, ok := s.store.instances[id]
 	if !ok {
@@ -128,7 +136,7 @@ func (s *Server) Instance(id string) (InstanceState, bool) {
 func (s *Server) Instances() []InstanceState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	s.store.settle(now)
 	out := make([]InstanceState, 0, len(s.store.order))
 	for _, in := range s.store.all() {
@@ -141,7 +149,7 @@ func (s *Server) Instances() []InstanceState {
 func (s *Server) Snapshots(instanceID string) []SnapshotState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	s.store.settle(now)
 	in, ok := s.store.instances[instanceID]
 	if !ok {
@@ -158,7 +166,7 @@ func (s *Server) Snapshots(instanceID string) []SnapshotState {
 func (s *Server) Keys() []KeyState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	s.store.settle(now)
 	var out []KeyState
 	for _, k := range s.store.keys {
@@ -171,7 +179,7 @@ func (s *Server) Keys() []KeyState {
 func (s *Server) Sessions() []SessionState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
+	now := s.now()
 	s.store.settle(now)
 	var out []SessionState
 	for _, x := range s.store.sessions {
@@ -198,7 +206,7 @@ func (s *Server) ResetRequests() {
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.auth.revokeAll(time.Now())
+	s.auth.revokeAll(s.now())
 }
 
 // Fail arms a one-shot fault: it strikes the next request that matches, and Times-1 more after it. Of several armed
@@ -207,6 +215,13 @@ func (s *Server) Fail(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.arm(f)
+}
+
+// Relent disarms what [Server.Fail] has armed and has not struck yet.
+func (s *Server) Relent() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.armed = nil
 }
 
 // PendingFaults counts the armed faults that have not yet struck as often as they should: a test that ends with

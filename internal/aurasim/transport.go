@@ -7,8 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Transport carries requests to the simulator in process: no socket, no goroutine. The base URL of a client that uses
@@ -40,6 +42,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case out.err != nil:
 		return nil, out.err
+	case out.cut == refused:
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	case out.cut == cutBefore:
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	case out.cut == cutAfter:
@@ -50,6 +54,11 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func response(r *http.Request, out exchange) *http.Response {
 	body := &answerBody{interrupted: interruption(r.Context()), rest: string(out.body), end: io.EOF}
+	if out.slow > 0 {
+		half := len(body.rest) / 2
+		body.later, body.rest = body.rest[half:], body.rest[:half]
+		body.wait = pause(r.Context(), out.slow)
+	}
 	if out.cut == cutWithin {
 		body.rest, body.end = body.rest[:len(body.rest)/2], io.ErrUnexpectedEOF
 	}
@@ -68,6 +77,8 @@ func statusLine(status int) string {
 type answerBody struct {
 	interrupted func() error // nil as long as the request's context goes on
 	rest        string
+	later       string // what comes after a wait
+	wait        func() error
 	end         error
 	closed      bool
 }
@@ -76,12 +87,22 @@ func interruption(ctx context.Context) func() error {
 	return func() error { return context.Cause(ctx) }
 }
 
+func pause(ctx context.Context, d time.Duration) func() error {
+	return func() error { return Fault{Delay: d}.wait(ctx) }
+}
+
 func (b *answerBody) Read(p []byte) (int, error) {
 	if b.closed {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	if err := b.interrupted(); err != nil {
 		return 0, err
+	}
+	if b.rest == "" && b.wait != nil {
+		if err := b.wait(); err != nil {
+			return 0, err
+		}
+		b.rest, b.later, b.wait = b.later, "", nil
 	}
 	if b.rest == "" {
 		return 0, b.end

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -42,6 +43,13 @@ func BenchmarkBudgets(b *testing.B) {
 	}
 	if err := t.print(os.Stdout); err != nil {
 		b.Fatal(err)
+	}
+	if file := os.Getenv("BENCH_PAGE"); file != "" {
+		var page bytes.Buffer
+		t.page(&page, machine(), time.Now(), measuredAnswers(b))
+		if err := os.WriteFile(file, page.Bytes(), 0o600); err != nil {
+			b.Fatal(err)
+		}
 	}
 	for _, f := range t {
 		if f.over() {

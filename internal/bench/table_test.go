@@ -48,21 +48,30 @@ func (t table) print(out io.Writer) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "\nBUDGET\tMEASURED\tBASELINE\tRATIO\tLIMIT\tUSED\t")
 	for _, f := range t {
-		baseline, ratio, limit := "-", "-", amount(f.limit, f.unit)
-		if f.against != "" {
-			baseline, ratio = amount(f.baseline, f.unit)+" "+f.against, fmt.Sprintf("%.2f", f.ratio())
-		}
-		if f.relative {
-			limit = fmt.Sprintf("%.2f x baseline", f.limit)
-		}
-		verdict := "ok"
-		if f.over() {
-			verdict = "OVER"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.0f%%\t%s\n", f.what, amount(f.measured, f.unit), baseline, ratio, limit, 100*f.used(), verdict)
+		c := f.columns()
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", c.what, c.measured, c.baseline, c.ratio, c.limit, strings.Replace(c.used, " ", "\t", 1))
 	}
 	fmt.Fprintln(w)
 	return w.Flush()
+}
+
+// columns are a figure in words.
+type columns struct{ what, measured, baseline, ratio, limit, used string }
+
+func (f figure) columns() columns {
+	c := columns{what: f.what, measured: amount(f.measured, f.unit), baseline: "-", ratio: "-", limit: amount(f.limit, f.unit)}
+	if f.against != "" {
+		c.baseline, c.ratio = amount(f.baseline, f.unit)+" "+f.against, fmt.Sprintf("%.2f", f.ratio())
+	}
+	if f.relative {
+		c.limit = fmt.Sprintf("%.2f x baseline", f.limit)
+	}
+	verdict := "ok"
+	if f.over() {
+		verdict = "OVER"
+	}
+	c.used = fmt.Sprintf("%.0f%% %s", 100*f.used(), verdict)
+	return c
 }
 
 // amount shows three digits or more, so that small figures do not round to nothing.

@@ -151,6 +151,8 @@ func (f Finder) fromRing(ctx context.Context, c config.Credentials) (Key, error)
 		return Key{}, &NoKeyError{What: where, Fix: "store the API key with `aura-mcp install --new-key`, or " + others, Err: ErrNone}
 	case err != nil && c.Source == config.Anywhere && !errors.Is(err, context.Canceled) && unavailable(err):
 		return Key{}, &NoKeyError{What: where, Fix: others, Err: ErrNone}
+	case err != nil && unavailable(err):
+		return Key{}, &NoKeyError{What: fmt.Sprintf("there is no keyring here that could be read%s: %v", by(c), err), Fix: others, Err: err}
 	case err != nil:
 		return Key{}, &NoKeyError{What: fmt.Sprintf("the system's keyring cannot be read%s: %v", by(c), err), Fix: "unlock it, or " + others, Err: err}
 	}

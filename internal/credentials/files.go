@@ -53,7 +53,7 @@ func fromFile(c config.Credentials) (Key, error) {
 		return Key{}, err
 	}
 	if exposed {
-		return Key{}, &NoKeyError{What: fmt.Sprintf("%s can be read by others, so it is not used%s", c.File, by(c)), Fix: "run `chmod 600 " + c.File + "`; make a new API key in the Aura console if somebody may have read it"}
+		return Key{}, &NoKeyError{What: fmt.Sprintf("the file %s can be read by others, so it is not used%s", c.File, by(c)), Fix: "run `chmod 600 " + c.File + "`; make a new API key in the Aura console if somebody may have read it"}
 	}
 	entries := map[string]json.RawMessage{}
 	if err := decode(c, content, &entries); err != nil {
@@ -65,7 +65,7 @@ func fromFile(c config.Credentials) (Key, error) {
 	}
 	e, err := parseEntry(raw)
 	if err != nil {
-		return Key{}, &NoKeyError{What: fmt.Sprintf("%s:%d: the entry %s cannot be used: %v", c.File, lineOf(content, bytes.Index(content, raw)), text.Quote(c.Name), err), Fix: "mend it, or store the API key anew with `aura-mcp install --new-key`", Err: err}
+		return Key{}, &NoKeyError{What: fmt.Sprintf("in %s:%d the entry %s cannot be used: %v", c.File, lineOf(content, bytes.Index(content, raw)), text.Quote(c.Name), err), Fix: "mend it, or store the API key anew with `aura-mcp install --new-key`", Err: err}
 	}
 	c.Source = config.File
 	return e.key(c.String()), nil
@@ -95,7 +95,7 @@ func fromCLI(c config.Credentials) (Key, error) {
 		wanted = file.Aura.Default
 	}
 	if wanted == "" {
-		return Key{}, &NoKeyError{What: fmt.Sprintf("%s has no default credential%s", c.File, by(c)), Fix: "choose one with `aura-cli credential use`, or name it: credentials = { source = \"aura-cli\", name = \"…\" }", Err: ErrNone}
+		return Key{}, &NoKeyError{What: fmt.Sprintf("the file %s has no default credential%s", c.File, by(c)), Fix: "choose one with `aura-cli credential use`, or name it: credentials = { source = \"aura-cli\", name = \"…\" }", Err: ErrNone}
 	}
 	var names []string
 	for _, one := range file.Aura.Credentials {
@@ -103,7 +103,7 @@ func fromCLI(c config.Credentials) (Key, error) {
 			continue
 		}
 		if one.ID == "" || one.Secret.Reveal() == "" {
-			return Key{}, &NoKeyError{What: fmt.Sprintf("%s has no client secret for %s: this version of the CLI keeps it elsewhere", c.File, text.Quote(wanted)), Fix: "store the API key with `aura-mcp install --new-key` and use credentials = { source = \"keyring\" }"}
+			return Key{}, &NoKeyError{What: fmt.Sprintf("the file %s has no client secret for %s: this version of the CLI keeps it elsewhere", c.File, text.Quote(wanted)), Fix: "store the API key with `aura-mcp install --new-key` and use credentials = { source = \"keyring\" }"}
 		}
 		c.Name = wanted
 		key := Key{ID: one.ID, Secret: one.Secret, From: c.String()}
@@ -117,7 +117,7 @@ func fromCLI(c config.Credentials) (Key, error) {
 }
 
 func missing(c config.Credentials, names []string) error {
-	what := fmt.Sprintf("%s has no entry %s%s", c.File, text.Quote(c.Name), by(c))
+	what := fmt.Sprintf("the file %s has no entry %s%s", c.File, text.Quote(c.Name), by(c))
 	if len(names) > 0 {
 		what += "; it has " + text.QuoteAll(names)
 	}
@@ -175,7 +175,7 @@ func decode(c config.Credentials, content []byte, out any) error {
 	if at, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		line = lineOf(content, int(at.Offset))
 	}
-	return &NoKeyError{What: fmt.Sprintf("%s:%d: %s%s", c.File, line, what, by(c)), Fix: "mend it", Err: errors.New(what)}
+	return &NoKeyError{What: fmt.Sprintf("in %s:%d: %s%s", c.File, line, what, by(c)), Fix: "mend it", Err: errors.New(what)}
 }
 
 func lineOf(content []byte, offset int) int {

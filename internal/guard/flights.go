@@ -2,6 +2,7 @@ package guard
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ type flights struct {
 	mu      sync.Mutex
 	byKey   map[string]*flight
 	running sync.WaitGroup
+	landed  atomic.Int64 // how many have
 }
 
 // flight is one run of an operation.
@@ -25,6 +27,8 @@ type flight struct {
 	done   chan struct{}
 	result result    // after done
 	ended  time.Time // likewise
+	number int64     // likewise: the how manieth to land
+	heard  bool      // the outcome was told; under the lock of the flights
 	hears  atomic.Pointer[progress]
 }
 
@@ -58,7 +62,7 @@ func (f *flights) find(t task) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	found := f.byKey[t.key()]
-	if found == nil {
+	if found == nil || found.heard {
 		return nil
 	}
 	if found.landed() && time.Since(found.ended) >= keptFor {
@@ -73,15 +77,18 @@ func (f *flights) find(t task) *flight {
 func (f *flights) start(t task, run func(task) result) *flight {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if running := f.byKey[t.key()]; running != nil && !running.landed() {
-		return running // of two approvals of the same thing, one carries it out
+	// Of two approvals of the same thing one carries it out, and so does one of two equal calls at once, though the other may
+	// have planned before and come here after it.
+	if other := f.byKey[t.key()]; other != nil && (!other.landed() || other.number > t.landed) {
+		return other
 	}
+	f.sweep()
 	started := &flight{done: make(chan struct{})}
 	started.tells(t)
 	f.byKey[t.key()] = started
 	t.call.Progress = started.report
 	f.running.Go(func() {
-		defer func() { started.ended = time.Now(); close(started.done) }()
+		defer func() { started.ended, started.number = time.Now(), f.landed.Add(1); close(started.done) }()
 		started.result = run(t)
 	})
 	return started
@@ -89,12 +96,18 @@ func (f *flights) start(t task, run func(task) result) *flight {
 
 // land keeps an outcome that came without a run, such as a refusal, until it is told.
 func (f *flights) land(t task, outcome result) *flight {
-	landed := &flight{done: make(chan struct{}), result: outcome, ended: time.Now()}
+	landed := &flight{done: make(chan struct{}), result: outcome, ended: time.Now(), number: f.landed.Add(1)}
 	close(landed.done)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.sweep()
 	f.byKey[t.key()] = landed
 	return landed
+}
+
+// sweep forgets outcomes that nobody has asked for in time.
+func (f *flights) sweep() {
+	maps.DeleteFunc(f.byKey, func(_ string, old *flight) bool { return old.landed() && time.Since(old.ended) >= keptFor })
 }
 
 func (f *flight) landed() bool {
@@ -106,13 +119,11 @@ func (f *flight) landed() bool {
 	}
 }
 
-// told returns the outcome of a flight and forgets it: it is told once, and the next equal call is a new one.
-func (f *flights) told(t task, landed *flight) result {
+// told returns the outcome of a flight and marks it heard: it is told once, and the next equal call is a new one.
+func (f *flights) told(landed *flight) result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.byKey[t.key()] == landed {
-		delete(f.byKey, t.key())
-	}
+	landed.heard = true
 	outcome := *landed.result // a copy: each caller marks its own
 	return &outcome
 }
@@ -124,11 +135,11 @@ func (g *Gate) attend(ctx context.Context, t task, flying *flight) result {
 	defer timer.Stop()
 	select {
 	case <-flying.done:
-		return g.flights.told(t, flying)
+		return g.flights.told(flying)
 	case <-ctx.Done():
 		// Whoever waits for an outcome stops now, so what was started is told soon, even to a server that is about to end.
 		if ended(flying, cancelGrace) {
-			return g.flights.told(t, flying)
+			return g.flights.told(flying)
 		}
 		return op.Failure(&op.Error{
 			What: "the call was cancelled; " + t.Operation.Spec.Name + " had been started and goes on",

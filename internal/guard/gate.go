@@ -29,6 +29,8 @@ const (
 	tellTime = 2 * time.Second
 	// askTime is how much of it a person gets where the call waits for the answer (protocol revisions before 2026-07-28).
 	askTime = 45 * time.Second
+	// lookTime is what a last look gets at the least, however late the person decided.
+	lookTime = 8 * time.Second
 	// planTime is how long a plan can be approved where the client asks and calls again (2026-07-28).
 	planTime = 5 * time.Minute
 	// runTime bounds a running change, which nothing else may cut off: some wait for a safety snapshot first.
@@ -119,6 +121,7 @@ func (g *Gate) Withholds(profile string, s op.Spec) error {
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
 func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request mcp.CallToolRequest) (out *mcp.CallToolResult) {
 	defer g.recovering(o, &out)
+	landed := g.flights.landed.Load()
 	policy, err := g.Policy(call.Caller.Profile)
 	if err == nil || o.Spec.Effects == op.Read {
 		err = policy.refusal(o.Spec)
@@ -136,8 +139,10 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 		return failure(o, err)
 	}
 	call.Deadline, call.Gone = time.Now().Add(callTime-tellTime), ctx.Done()
-	t := task{Request: r, call: call}
+	t := task{Request: r, call: call, landed: landed}
 	if o.Spec.Effects == op.Read {
+		ctx, cancel := context.WithDeadline(ctx, call.Deadline)
+		defer cancel()
 		return g.run(ctx, t, op.Plan{})
 	}
 
@@ -176,7 +181,8 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 // task is a request together with the call that brought it.
 type task struct {
 	op.Request
-	call op.Call
+	call   op.Call
+	landed int64 // how many flights had landed when the call came
 }
 
 // key is what makes two tasks equal: who calls, operation and arguments, without how long to wait.
@@ -191,11 +197,28 @@ func (g *Gate) planned(ctx context.Context, t task, policy Policy, approved *op.
 	if approved != nil && approved.Bulk {
 		return policy.apply(*approved)
 	}
+	until := t.call.Deadline
+	if approved != nil && time.Until(until) < lookTime {
+		until = time.Now().Add(lookTime) // who has decided late has decided all the same
+	}
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
 	plan, err := t.Plan(ctx)
 	if err != nil {
-		return op.Plan{}, err
+		return op.Plan{}, unsent(err)
 	}
 	return policy.apply(plan)
+}
+
+// unsent says of an error that came before anything was sent that nothing was changed.
+func unsent(err error) error {
+	told, ok := errors.AsType[*op.Error](err)
+	if !ok {
+		told = &op.Error{What: err.Error(), Err: err}
+	}
+	quiet := *told
+	quiet.Unchanged, quiet.Unknown = true, false
+	return &quiet
 }
 
 // askUntil is when a call that waits for a person has to give its answer.

@@ -1,6 +1,6 @@
 // Package install enters this program into the configuration of an MCP client, for the command of the same name: where each
 // client keeps its servers, what an entry looks like there, how it gets into a file that belongs to somebody else without
-// touching the rest, and how it is taken back. It also keeps the API key. It asks nobody: internal/app does.
+// touching the rest, and how it is taken back. It asks nobody: internal/app does.
 package install
 
 import (
