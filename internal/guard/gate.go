@@ -178,14 +178,6 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	return g.guarded(ctx, t, policy, plan, answer)
 }
 
-// unreadable refuses what changes something while the settings cannot be read.
-func unreadable(err error) error {
-	return &op.Error{
-		What: "the settings of this server cannot be read, so nothing that changes anything runs: " + err.Error(),
-		Next: "tell the person to mend that; reading goes on", Unchanged: true, Err: err,
-	}
-}
-
 // task is a request together with the call that brought it.
 type task struct {
 	op.Request
