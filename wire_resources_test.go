@@ -189,7 +189,7 @@ func TestOfficialClientSubscribes(t *testing.T) {
 						t.Errorf("told of %s", got)
 					}
 					return
-				case <-time.After(5 * time.Second):
+				case <-time.After(patience / 4):
 				}
 			}
 			t.Error("three renames and no update")

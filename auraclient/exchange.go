@@ -18,11 +18,32 @@ import (
 // limited waits for a place in the request budget.
 func (c *connection) limited(next handler) handler {
 	return func(ctx context.Context, r *request) (*answer, error) {
-		if err := c.limiter.acquire(ctx, r.class); err != nil {
+		if err := c.limiter.acquire(ctx, r.class, func(wait time.Duration) { c.held(ctx, r, wait) }); err != nil {
 			return nil, err
 		}
 		return next(ctx, r)
 	}
+}
+
+// held tells that a request waits for its place in the budget.
+func (c *connection) held(ctx context.Context, r *request, wait time.Duration) {
+	level := slog.LevelDebug
+	if r.class == single {
+		level = slog.LevelInfo
+	}
+	c.log.LogAttrs(ctx, level, "aura request waits for the request budget", slog.String("method", r.method), slog.String("path", r.url.EscapedPath()), slog.Float64("seconds", wait.Round(time.Second).Seconds()))
+	if tell, ok := ctx.Value(heldKey{}).(func(time.Duration)); ok {
+		tell(wait)
+	}
+}
+
+type heldKey struct{}
+
+// WithHeld returns a context whose requests tell when they have to wait for the
+// request budget long enough for somebody to notice, and about how long that
+// will be. Requests of several goroutines may tell at the same time.
+func WithHeld(ctx context.Context, tell func(wait time.Duration)) context.Context {
+	return context.WithValue(ctx, heldKey{}, tell)
 }
 
 // typed turns an answer that is not a success into an [*Error].

@@ -20,7 +20,8 @@ const (
 
 const (
 	window     = time.Minute
-	longPause  = time.Minute      // nobody is made to wait longer than this for a pause
+	longPause  = time.Minute // nobody is made to wait longer than this for a pause
+	noticeable = 2 * time.Second
 	pauseLimit = 15 * time.Minute // a nonsense Retry-After must not switch the client off
 )
 
@@ -52,12 +53,16 @@ func newLimiter(perWindow int) *limiter {
 }
 
 // acquire waits until a request of the class may be sent and counts it as sent.
-// It returns a [*BudgetError] at once when that would be too late.
-func (l *limiter) acquire(ctx context.Context, c class) error {
-	err := l.join(ctx, c)
+// It returns a [*BudgetError] at once when that would be too late. held is told
+// how long it will be where somebody would notice.
+func (l *limiter) acquire(ctx context.Context, c class, held func(time.Duration)) error {
+	wait, err := l.join(ctx, c)
 	defer l.leave(c)
 	if err != nil {
 		return err
+	}
+	if wait >= noticeable {
+		held(wait)
 	}
 	select {
 	case l.turn[c] <- struct{}{}:
@@ -85,12 +90,11 @@ func interrupted(ctx context.Context) error {
 }
 
 // join stands in line, unless the line is too long already.
-func (l *limiter) join(ctx context.Context, c class) error {
+func (l *limiter) join(ctx context.Context, c class) (time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting[c]++
-	_, err := l.estimate(ctx, c, l.waiting[c]-1)
-	return err
+	return l.estimate(ctx, c, l.waiting[c]-1)
 }
 
 func (l *limiter) leave(c class) {

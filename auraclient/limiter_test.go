@@ -1,8 +1,11 @@
 package auraclient_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -325,5 +328,33 @@ func TestRetryAfterThatIsTooLong(t *testing.T) {
 		pass(15 * time.Minute)
 		_, err = client.Tenants.List(t.Context())
 		noError(t, err)
+	})
+}
+
+func TestWhoHasToWaitForTheBudgetIsTold(t *testing.T) {
+	t.Parallel()
+	inBubble(t, "a minute that is full", func(t *testing.T) {
+		var log bytes.Buffer
+		client := newClient(t, always(t, ok(`{"data":[]}`)), auraclient.WithRateLimit(10), auraclient.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		var told []time.Duration
+		ctx := auraclient.WithHeld(t.Context(), func(wait time.Duration) { told = append(told, wait) })
+		for range 10 {
+			if _, err := client.Tenants.List(ctx); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Second)
+		}
+		if len(told) != 0 {
+			t.Errorf("told %v while there was room", told)
+		}
+		if _, err := client.Tenants.List(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if len(told) != 1 || told[0] != 50*time.Second {
+			t.Errorf("told %v, want the 50 s that it was", told)
+		}
+		if !strings.Contains(log.String(), "waits for the request budget") || !strings.Contains(log.String(), "seconds=50") {
+			t.Errorf("logged %q", log.String())
+		}
 	})
 }

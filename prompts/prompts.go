@@ -92,7 +92,7 @@ func All() []Prompt {
 		},
 		{
 			Name: "save_costs", Title: "Find what could cost less",
-			Description: "Databases that look idle or too large, with the evidence, and the chosen ones paused in one approval.",
+			Description: "Databases that look idle or too large, with the evidence; those that the person chooses are paused together or made smaller, where this server may.",
 			Arguments:   []Argument{tenant},
 			Needs:       []string{"list_instances"},
 		},

@@ -148,7 +148,7 @@ func listed(values []string) string {
 
 // operations shows the caller's own part of the audit.
 func (r *Resources) operations(ctx context.Context, _ string) (Content, error) {
-	const days, most = 30, 50
+	const days, most = 7, 50
 	all, err := r.o.Fleet.Operations(ctx, r.o.Caller(ctx), time.Now().AddDate(0, 0, -days), most)
 	if err != nil {
 		return Content{}, err
@@ -159,13 +159,13 @@ func (r *Resources) operations(ctx context.Context, _ string) (Content, error) {
 		return Content{Text: b.String(), Modified: r.started}, nil
 	}
 	b.WriteByte('\n')
-	head(&b, "when", "operation", "of", "decision", "outcome")
+	head(&b, "when", "operation", "of", "what", "decision", "outcome")
 	for _, o := range all.Operations {
 		outcome := word(o.Outcome)
 		if o.Error != "" {
 			outcome += ": " + sentence(o.Error)
 		}
-		row(&b, o.At, o.Operation, sentence(o.Targets), sentence(o.Decision), outcome)
+		row(&b, o.At, o.Operation, sentence(o.Targets), sentence(o.What), sentence(o.Decision), outcome)
 	}
 	modified, _ := time.Parse(time.RFC3339, all.Operations[0].At) // which we wrote
 	return Content{Text: b.String(), Modified: modified}, nil

@@ -59,3 +59,15 @@ func distinct(all []auraclient.InstanceConfiguration, of func(auraclient.Instanc
 	slices.SortFunc(out, bySize)
 	return out
 }
+
+// permitted are the configurations that the settings allow for a new database. Where they allow none of them, all are left: the
+// guard then says which rule it is.
+func (f *Fleet) permitted(all []auraclient.InstanceConfiguration) []auraclient.InstanceConfiguration {
+	kept := slices.DeleteFunc(slices.Clone(all), func(c auraclient.InstanceConfiguration) bool {
+		return f.allows(op.Wants{New: true, Memory: c.Memory, Region: c.Region, Type: string(c.Type)}) != nil
+	})
+	if len(kept) == 0 {
+		return all
+	}
+	return kept
+}

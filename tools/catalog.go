@@ -32,6 +32,8 @@ type Fleet struct {
 	vault   *vault.Vault
 	alone   func(context.Context) (release func(), err error)
 	journal *audit.Journal
+	waiting func(op.Caller) []Waiting
+	allows  func(op.Wants) error
 	safety  bool // take a snapshot before data is replaced
 	vitals  *vitals
 
@@ -56,6 +58,10 @@ type Options struct {
 	SafetySnapshots bool
 	// Journal is what this server did and was asked. Nil for a catalogue that is only described.
 	Journal *audit.Journal
+	// Waiting are the operations of a caller that wait for a person outside the client. Nil where there are none.
+	Waiting func(op.Caller) []Waiting
+	// Allows says which limit forbids a database as it is wished for. Nil where there are none.
+	Allows func(op.Wants) error
 	// Thresholds are the bounds of the health check for a database of a name. Nil has the usual ones.
 	Thresholds func(name string) health.Thresholds
 }
@@ -65,6 +71,12 @@ func New(o Options) *Fleet {
 	f := &Fleet{
 		connect: o.Connect, vault: o.Vault, alone: o.Alone, journal: o.Journal, safety: o.SafetySnapshots, vitals: newVitals(o.Thresholds),
 		details: map[string]seen{}, started: map[string]begun{}, noted: map[string]noted{},
+	}
+	if f.waiting = o.Waiting; f.waiting == nil {
+		f.waiting = func(op.Caller) []Waiting { return nil }
+	}
+	if f.allows = o.Allows; f.allows == nil {
+		f.allows = func(op.Wants) error { return nil }
 	}
 	if f.alone == nil {
 		f.alone = func(context.Context) (func(), error) { return func() {}, nil }

@@ -20,8 +20,9 @@ type dimension struct {
 }
 
 // complete checks the arguments of a create against what the tenant offers and fills in what has one possible value, so that
-// Aura is not asked for what it would refuse. It returns what it filled in, for the plan.
-func complete(in createInstanceIn, offer []auraclient.InstanceConfiguration, source *target) (r auraclient.CreateInstanceRequest, filled []string, err error) {
+// Aura is not asked for what it would refuse, and nobody for what the settings forbid. It returns what it filled in, for the
+// plan.
+func (f *Fleet) complete(in createInstanceIn, offer []auraclient.InstanceConfiguration, source *target) (r auraclient.CreateInstanceRequest, filled []string, err error) {
 	if source != nil {
 		in.Type = cmp.Or(in.Type, string(source.instance.Type))
 	}
@@ -34,7 +35,7 @@ func complete(in createInstanceIn, offer []auraclient.InstanceConfiguration, sou
 	left := offer
 	var missing []string
 	for _, d := range dimensions {
-		values := distinct(left, d.of)
+		values := distinct(f.permitted(left), d.of)
 		switch {
 		case *d.given == "" && len(values) == 1:
 			*d.given = values[0]
@@ -50,7 +51,7 @@ func complete(in createInstanceIn, offer []auraclient.InstanceConfiguration, sou
 		case *d.given == "" && len(values) > 1:
 			missing = append(missing, fmt.Sprintf("`%s` (%s)", d.name, strings.Join(values, ", ")))
 			continue
-		case *d.given != "" && len(values) > 0 && !slices.Contains(values, *d.given):
+		case *d.given != "" && len(values) > 0 && !slices.Contains(distinct(left, d.of), *d.given):
 			return r, nil, notOffered(d, in, values)
 		}
 		left = slices.DeleteFunc(slices.Clone(left), func(c auraclient.InstanceConfiguration) bool { return *d.given != "" && d.of(c) != *d.given })

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,8 +23,8 @@ type createInstanceIn struct {
 	Tenant               string `json:"tenant,omitempty" jsonschema:"ID or exact name; may be left out when there is only one"`
 	CloudProvider        string `json:"cloud_provider,omitempty" enum:"aws,azure,gcp" jsonschema:"needed where the tenant offers several"`
 	Region               string `json:"region,omitempty" jsonschema:"such as europe-west1"`
-	Memory               string `json:"memory,omitempty" jsonschema:"such as 8GB"`
-	Storage              string `json:"storage,omitempty" jsonschema:"such as 16GB; default twice the memory"`
+	Memory               string `json:"memory,omitempty" jsonschema:"such as 8GB" size:"GB"`
+	Storage              string `json:"storage,omitempty" jsonschema:"such as 16GB; default twice the memory" size:"GB"`
 	SourceInstance       string `json:"source_instance,omitempty" jsonschema:"clone this database (ID or exact name)"`
 	SourceSnapshotID     string `json:"source_snapshot_id,omitempty" jsonschema:"clone this exportable snapshot of source_instance instead of its present state"`
 	VectorOptimized      *bool  `json:"vector_optimized,omitempty" jsonschema:"set memory aside for vector search"`
@@ -47,10 +48,13 @@ type InstanceCreated struct {
 	Next          string   `json:"next,omitempty"`
 }
 
+// Made is its ID.
+func (c InstanceCreated) Made() string { return c.InstanceID }
+
 // creation is a create as planned.
 type creation struct {
 	request auraclient.CreateInstanceRequest
-	alike   []string // IDs of instances of that name in the tenant
+	alike   []string // IDs of instances of that name
 }
 
 func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, error) {
@@ -58,30 +62,24 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 	if err != nil {
 		return op.Plan{}, err
 	}
-	if err := checkName(in.Name); err != nil {
-		return op.Plan{}, err
-	}
-	tenant, err := f.findTenant(ctx, aura, in.Tenant, exactly)
-	if err != nil {
+	tenant, noTenant := f.findTenant(ctx, aura, in.Tenant, loosely) // a person reads which it is
+	source, snapshot, noSource := f.cloneSource(ctx, aura, in)
+	if err := together(checkName(in.Name), noTenant, noSource); err != nil {
 		return op.Plan{}, err
 	}
 	if err := f.notLost(in.Name); err != nil {
-		return op.Plan{}, err
-	}
-	source, snapshot, err := f.cloneSource(ctx, aura, in)
-	if err != nil {
 		return op.Plan{}, err
 	}
 	details, err := aura.Tenants.Get(ctx, tenant.ID)
 	if err != nil {
 		return op.Plan{}, fmt.Errorf("read what the tenant offers: %w", err)
 	}
-	request, filled, err := complete(in, details.InstanceConfigurations, source)
+	request, filled, err := f.complete(in, details.InstanceConfigurations, source)
 	if err != nil {
 		return op.Plan{}, err
 	}
 	request.TenantID = tenant.ID
-	alike, existing, err := f.alike(ctx, aura, tenant.ID, in.Name)
+	alike, where, existing, err := f.alike(ctx, aura, in.Name)
 	if err != nil {
 		return op.Plan{}, err
 	}
@@ -89,11 +87,11 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		return op.Plan{}, err
 	}
 	plan := op.Plan{
-		Effects: op.Billable, Prepared: creation{request, alike},
-		Wants:    &op.Wants{New: true, Memory: request.Memory, Region: request.Region, Type: string(request.Type), Instances: existing},
+		Effects: op.Billable, Prepared: creation{request, alike}, What: joined(string(request.Type), request.Memory, place(request.CloudProvider, request.Region)),
+		Wants:    &op.Wants{New: true, Memory: request.Memory, Region: request.Region, Type: string(request.Type), Instances: len(existing)},
 		Headline: fmt.Sprintf("Create the database %s.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
-			Kind: "new instance", ID: "no ID yet", Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: string(request.Type), Memory: request.Memory,
+			Kind: "new instance", ID: op.NoID, Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: string(request.Type), Memory: request.Memory,
 			Detail: joined(request.CloudProvider+"/"+request.Region, prefixed("storage ", request.Storage), alsoNamed(alike)),
 		}},
 	}
@@ -104,12 +102,39 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		}
 		plan.Source = &from
 	}
-	plan.Facts = createFacts(request, filled, alike)
+	plan.Facts = createFacts(request, filled, where)
+	if other := f.knownFree(existing); request.Type == auraclient.TypeFree && other != "" {
+		plan.Facts = append(plan.Facts, op.Fact{Label: "limit", Value: other + " is a free database already; an account has one, so Aura will most likely refuse this"})
+	}
 	if source != nil {
 		plan.Facts = append([]op.Fact{{Label: "what is in it", Value: asOf(source.instance, snapshot)}}, plan.Facts...)
 		handOver(&plan, *source, TenantRef{ID: tenant.ID, Name: tenant.Name})
 	}
 	return plan, nil
+}
+
+// together is several mistakes in one error, so that they are mended in one go. What is none of the caller's goes first.
+func together(all ...error) error {
+	var mistakes []*op.Error
+	for _, err := range all {
+		mistake, told := errors.AsType[*op.Error](err)
+		switch {
+		case err == nil:
+		case !told:
+			return err
+		default:
+			mistakes = append(mistakes, mistake)
+		}
+	}
+	if len(mistakes) == 0 {
+		return nil
+	}
+	out := *mistakes[0]
+	for _, m := range mistakes[1:] {
+		out.What += "; " + m.What
+		out.Next += "; " + m.Next
+	}
+	return &out
 }
 
 // joined puts together those parts that there are.
@@ -140,12 +165,16 @@ func createFacts(r auraclient.CreateInstanceRequest, filled, alike []string) []o
 	return append(facts, op.Fact{Label: "can be undone", Value: "yes, by deleting it"})
 }
 
-// sameName tells of things in the tenant that have the name already.
+// sameName tells of things that have the name already.
 func sameName(alike []string) []op.Fact {
 	if len(alike) == 0 {
 		return nil
 	}
-	return []op.Fact{{Label: "same name", Value: fmt.Sprintf("the tenant has %d already: %s; this makes another one", len(alike), strings.Join(alike, ", "))}}
+	are := "are"
+	if len(alike) == 1 {
+		are = "is"
+	}
+	return []op.Fact{{Label: "same name", Value: fmt.Sprintf("there %s %d already: %s; this makes another one", are, len(alike), strings.Join(alike, ", "))}}
 }
 
 // cloneSource reads what is to be cloned; nil where nothing is.
@@ -170,15 +199,35 @@ func (f *Fleet) cloneSource(ctx context.Context, aura *auraclient.Client, in cre
 	return &source, snapshot, err
 }
 
-// alike lists the IDs of the tenant's instances of a name, and counts all that the account has.
-func (f *Fleet) alike(ctx context.Context, aura *auraclient.Client, tenantID, name string) (ids []string, existing int, err error) {
-	all, err := aura.Instances.List(ctx, "")
-	if err != nil {
-		return nil, 0, fmt.Errorf("look for instances of the same name: %w", err)
+// alike lists the instances of a name in all tenants, by their IDs and in words, and all that the account has.
+func (f *Fleet) alike(ctx context.Context, aura *auraclient.Client, name string) (ids, where []string, all []auraclient.InstanceSummary, err error) {
+	if all, err = aura.Instances.List(ctx, ""); err != nil {
+		return nil, nil, nil, fmt.Errorf("look for instances of the same name: %w", err)
 	}
-	existing = len(all)
-	all = slices.DeleteFunc(all, func(i auraclient.InstanceSummary) bool { return i.TenantID != tenantID })
-	return idsOf(name, all, instanceNamed), existing, nil
+	if ids = idsOf(name, all, instanceNamed); len(ids) == 0 {
+		return nil, nil, all, nil
+	}
+	tenants, err := tenantNames(ctx, aura)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, id := range ids {
+		of := all[slices.IndexFunc(all, func(i auraclient.InstanceSummary) bool { return i.ID == id })].TenantID
+		where = append(where, id+" in "+text.Quote(TenantRef{ID: of, Name: tenants[of]}.shown()))
+	}
+	return ids, where, all, nil
+}
+
+// knownFree names a free database among those that there are, as far as reads for other purposes have shown their types.
+func (f *Fleet) knownFree(all []auraclient.InstanceSummary) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, i := range all {
+		if f.details[i.ID].instance.Type == auraclient.TypeFree {
+			return instanceNamed(i).String()
+		}
+	}
+	return ""
 }
 
 // canKeep refuses a create whose password could not be kept.
@@ -244,7 +293,7 @@ func (f *Fleet) createAlone(ctx context.Context, call op.Call, aura *auraclient.
 		return nil, vault.Kept{}, &op.Error{What: "another aura-mcp is creating a database right now: " + err.Error(), Next: "call again in a minute", Unchanged: true, Err: err}
 	}
 	defer release()
-	alike, _, err := f.alike(ctx, aura, planned.request.TenantID, planned.request.Name)
+	alike, _, _, err := f.alike(ctx, aura, planned.request.Name)
 	if err != nil {
 		return nil, vault.Kept{}, unsent(err)
 	}

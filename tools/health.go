@@ -73,7 +73,7 @@ func (f *Fleet) checkInstanceHealth(ctx context.Context, call op.Call, in checkI
 // that until a person mends it is an error.
 func (f *Fleet) assess(ctx context.Context, call op.Call, aura *auraclient.Client, i *auraclient.Instance, window time.Duration) (health.Verdict, unread, error) {
 	switch {
-	case !monitored(i):
+	case !monitored(i) && !i.Status.Failed():
 		return health.NotMonitored(i.ID, i.Type, time.Now()), unread{}, nil
 	case !health.Serves(i.Status):
 		return health.NotRunning(i.ID, i.Status, time.Now()), unread{}, nil

@@ -76,7 +76,14 @@ func (f *Fleet) checkFleetHealth(ctx context.Context, call op.Call, in checkFlee
 	for _, c := range all {
 		f.noteVerdict(c.verdict)
 	}
-	return newFleetHealth(all, list.tenants, cmp.Or(in.Limit, fleetRows), now), nil
+	out := newFleetHealth(all, list.tenants, cmp.Or(in.Limit, fleetRows), now)
+	if in.Name != "" && in.Tenant == "" {
+		out.Notes = append(out.Notes, list.ofTenantsLike(in.Name)...)
+	}
+	if len(all) == 0 && in.Name != "" {
+		out.Next = list.nearest(in.Name)
+	}
+	return out, nil
 }
 
 // readTenants reads the metrics of each tenant that has an address for all of them: one request serves its whole fleet.
@@ -197,7 +204,7 @@ func (c *checkup) judge(vitals *vitals, now time.Time) bool {
 	switch d := c.details; {
 	case c.verdict.Reason == reasonGone:
 		return false
-	case d != nil && !monitored(d):
+	case d != nil && !monitored(d) && !d.Status.Failed():
 		c.verdict = health.NotMonitored(id, d.Type, now)
 	case d != nil && !health.Serves(d.Status):
 		c.verdict = health.NotRunning(id, d.Status, now)
@@ -274,7 +281,7 @@ func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now ti
 	})
 	out := FleetHealth{Status: string(health.StatusNotMonitored), Total: len(all), Counts: map[string]int{}, Instances: []FleetHealthRow{}, AssessedAt: instant(now)}
 	worst := len(severity) - 1
-	plans := map[string]int{}
+	plans := map[string][]string{}
 	rated, left := false, 0
 	for _, c := range all {
 		status := c.verdict.Status
@@ -284,7 +291,8 @@ func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now ti
 		}
 		switch {
 		case status == health.StatusNotMonitored:
-			plans[shown(string(c.details.Type))]++
+			plan := shown(string(c.details.Type))
+			plans[plan] = append(plans[plan], c.named())
 		case status == health.StatusUnknown:
 			out.notAssessed(c)
 		case len(out.Instances) < limit:
@@ -344,17 +352,32 @@ func (l *FleetHealth) notAssessed(c *checkup) {
 	}
 }
 
-func notMonitoredLine(plans map[string]int) string {
+// notMonitoredLine names the instances of each plan, as many as fit into a line.
+func notMonitoredLine(plans map[string][]string) string {
 	if len(plans) == 0 {
 		return ""
 	}
 	var words []string
 	total := 0
 	for _, plan := range slices.Sorted(maps.Keys(plans)) {
-		words = append(words, fmt.Sprintf("%d %s", plans[plan], plan))
-		total += plans[plan]
+		names := plans[plan]
+		total += len(names)
+		line := fmt.Sprintf("%d %s: %s", len(names), plan, strings.Join(names[:min(len(names), maxUsed)], ", "))
+		if more := len(names) - maxUsed; more > 0 {
+			line += fmt.Sprintf(" and %d more", more)
+		}
+		words = append(words, line)
 	}
-	return fmt.Sprintf("%d of plans without metrics: %s", total, strings.Join(words, ", "))
+	return fmt.Sprintf("%d of plans without metrics: %s", total, strings.Join(words, "; "))
+}
+
+// named is the instance's name, with its status where it is not running.
+func (c *checkup) named() string {
+	name := text.Quote(c.summary.Name)
+	if c.details.Status != auraclient.StatusRunning {
+		name += " (" + oneWord(string(c.details.Status)) + ")"
+	}
+	return name
 }
 
 func (l *FleetHealth) sentence() string {

@@ -371,6 +371,34 @@ func (l listing) tenantNamed(given string) (string, error) {
 	return found.id, err
 }
 
+// ofTenantsLike tells of tenants that a name of databases fits as well: whoever says it may mean all that is in there.
+func (l listing) ofTenantsLike(name string) (notes []string) {
+	for _, id := range slices.Sorted(maps.Keys(l.tenants)) {
+		if !like(name, l.tenants[id]) {
+			continue
+		}
+		members, others := 0, 0
+		for _, i := range l.all {
+			if i.TenantID == id {
+				members++
+				if !like(name, i.Name) {
+					others++
+				}
+			}
+		}
+		if others > 0 {
+			notes = append(notes, fmt.Sprintf("the name fits the tenant %s, too, which has %s, %d of them not looked at here: for these call again with `tenant` in place of `name`", text.Quote(l.tenants[id]), plural(members, "database"), others))
+		}
+	}
+	return notes
+}
+
+// nearest says what somebody may have meant whose name fits no database.
+func (l listing) nearest(name string) string {
+	told, _ := errors.AsType[*op.Error](unknown("instance", strings.Trim(name, "*"), l.all, instanceNamed))
+	return told.Next
+}
+
 // quoted names things in a sentence, a few of them.
 func quoted(names []string) string {
 	const most = 10

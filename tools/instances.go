@@ -28,7 +28,7 @@ func (f *Fleet) instanceOps() []op.Operation {
 		}, f.planCreate, f.create),
 		op.Acts(op.Spec{
 			Name: "update_instance", Title: "Change a database", Toolset: toolsetInstances, Idempotent: true, Effects: op.Write | op.Billable | op.Disruptive,
-			Description: "Renames a database or changes its memory, storage or options; for a bigger or smaller database use this. A person is asked, except for a mere rename.",
+			Description: "Renames a database or changes its memory, storage or options; for a bigger or smaller database use this. A person is asked, except for a mere rename to a free name.",
 		}, f.planUpdate, f.update),
 		op.Acts(op.Spec{
 			Name: "pause_instance", Title: "Pause databases", Toolset: toolsetInstances, Idempotent: true, Effects: op.Disruptive,
@@ -206,5 +206,12 @@ func nextAfterWait(name, status, want string, last *auraclient.Instance) string 
 	case last != nil && last.Status.Transitional():
 		return fmt.Sprintf("%s is still %s: tell the person and look again in a few minutes, rather than waiting in a loop", text.Quote(name), status)
 	}
-	return fmt.Sprintf("%s is %s and nothing is under way, so it will not become %s by itself", text.Quote(name), status, want)
+	next := fmt.Sprintf("%s is %s and nothing is under way, so it will not become %s by itself", text.Quote(name), status, want)
+	switch {
+	case status == string(auraclient.StatusPaused) && want == string(auraclient.StatusRunning):
+		next += "; if the person wants that, resume_instance starts it"
+	case status == string(auraclient.StatusRunning) && want == string(auraclient.StatusPaused):
+		next += "; if the person wants that, pause_instance pauses it"
+	}
+	return next
 }

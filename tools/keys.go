@@ -196,6 +196,9 @@ type KeyChange struct {
 	Next    string   `json:"next,omitempty"`
 }
 
+// Made is the ID of a new key.
+func (k KeyChange) Made() string { return k.KeyID }
+
 // keyCreation is the creation of a key as planned.
 type keyCreation struct {
 	request auraclient.CreateCustomerManagedKeyRequest
@@ -231,7 +234,7 @@ func (f *Fleet) planCreateKey(ctx context.Context, in createKeyIn) (op.Plan, err
 		Effects: op.Disruptive, Prepared: planned,
 		Headline: fmt.Sprintf("Make the encryption key %s known to Aura.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
-			Kind: "new " + kindKey, ID: "no ID yet", Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: in.InstanceType, Detail: joined(place(in.CloudProvider, in.Region), alsoNamed(planned.alike)),
+			Kind: "new " + kindKey, ID: op.NoID, Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: in.InstanceType, Detail: joined(place(in.CloudProvider, in.Region), alsoNamed(planned.alike)),
 		}},
 		Facts: append(sameName(planned.alike), []op.Fact{
 			{Label: "key at the cloud provider", Value: text.Quote(in.CloudKeyID)},
@@ -354,7 +357,7 @@ func (f *Fleet) planDeleteKey(ctx context.Context, in deleteKeyIn) (op.Plan, err
 	}
 	encrypted := "none of the databases that these credentials can see"
 	if unread > 0 {
-		encrypted = fmt.Sprintf("not known, since %d databases could not be read; Aura refuses this if one of them uses the key", unread)
+		encrypted = fmt.Sprintf("not known, since %s could not be read; Aura refuses this if one of them uses the key", plural(unread, "database"))
 	}
 	plan.Effects = op.Destructive
 	plan.Facts = []op.Fact{

@@ -30,7 +30,7 @@ func (f *Fleet) noteVerdict(v health.Verdict) {
 	if len(v.Findings) > 0 && v.Findings[0].Severity != health.SeverityInfo {
 		note.Gist = gist(v.Findings[0])
 	}
-	if v.Status == health.StatusNotMonitored || v.Reason == health.ReasonNotRunning {
+	if v.Status == health.StatusNotMonitored || (v.Status == health.StatusUnknown && v.Reason == health.ReasonNotRunning) {
 		note = VerdictNote{}
 	}
 	f.mu.Lock()

@@ -3,9 +3,11 @@ package tools
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"aura-mcp/auraclient"
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
@@ -22,8 +24,9 @@ type OperationRow struct {
 	At        string  `json:"at"`
 	Operation string  `json:"operation"`
 	Targets   string  `json:"targets,omitempty"`
+	What      string  `json:"what,omitempty"`
 	Decision  string  `json:"decision" jsonschema:"approved, no approval needed, or why it was refused"`
-	Outcome   string  `json:"outcome" jsonschema:"refused, running, done, accepted, failed, or unknown: it was started and its end is not known"`
+	Outcome   string  `json:"outcome" jsonschema:"pending (a person has to decide), refused, running, done, accepted, failed, or unknown: its end is not known"`
 	Error     string  `json:"error,omitempty"`
 	Requests  string  `json:"aura_request_ids,omitempty"`
 	Seconds   float64 `json:"seconds,omitempty"`
@@ -37,7 +40,7 @@ type OperationList struct {
 	Operations []OperationRow `json:"operations"`
 }
 
-func (f *Fleet) listOperations(_ context.Context, c op.Call, in listOperationsIn) (OperationList, error) {
+func (f *Fleet) listOperations(ctx context.Context, c op.Call, in listOperationsIn) (OperationList, error) {
 	from := time.Now().AddDate(0, 0, -defaultDays)
 	if in.From != "" {
 		var err error
@@ -53,35 +56,107 @@ func (f *Fleet) listOperations(_ context.Context, c op.Call, in listOperationsIn
 		return OperationList{}, fmt.Errorf("read the audit: %w", err)
 	}
 	out := OperationList{From: instant(from), Operations: []OperationRow{}}
-	for _, e := range entries {
-		if e.Principal != c.Caller.Principal || e.Profile != c.Caller.Profile || (in.Instance != "" && !e.About(in.Instance)) {
-			continue
-		}
+	add := func(row OperationRow) {
 		if out.Total++; out.Total <= in.Limit {
-			out.Operations = append(out.Operations, newOperationRow(e))
+			out.Operations = append(out.Operations, row)
+		}
+	}
+	for _, w := range f.waiting(c.Caller) {
+		if in.Instance == "" || w.about(in.Instance) {
+			add(w.row())
+		}
+	}
+	for _, e := range entries {
+		if ofCaller(c.Caller, e) && (in.Instance == "" || e.About(in.Instance)) {
+			add(newOperationRow(e))
 		}
 	}
 	switch {
 	case broken > 0:
-		out.Note = fmt.Sprintf("%d lines of the audit could not be read", broken)
+		out.Note = plural(broken, "line") + " of the audit could not be read"
 	case out.Total > in.Limit:
 		out.Note = fmt.Sprintf("the newest %d of %d", in.Limit, out.Total)
 	case out.Total == 0:
 		out.Note = "none; what was done elsewhere, such as in the Aura console, is not known here"
 	}
+	if out.Total == 0 && in.Instance != "" {
+		return out, f.everKnown(ctx, c.Caller, in.Instance)
+	}
 	return out, nil
 }
 
+func ofCaller(c op.Caller, e audit.Entry) bool {
+	return e.Principal == c.Principal && e.Profile == c.Profile
+}
+
+// everKnown fails where nothing has a name or an ID, neither now nor in the records: that nothing was done to it would be taken
+// for an answer.
+func (f *Fleet) everKnown(ctx context.Context, c op.Caller, nameOrID string) error {
+	aura, err := f.client(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // the records can be read all the same
+	}
+	now, err := f.listed(ctx, aura)
+	if err != nil {
+		return nil //nolint:nilerr // likewise
+	}
+	entries, _, err := f.journal.Read(time.Time{})
+	if err != nil {
+		return fmt.Errorf("read the audit: %w", err)
+	}
+	if slices.ContainsFunc(entries, func(e audit.Entry) bool { return ofCaller(c, e) && e.About(nameOrID) }) {
+		return nil
+	}
+	if slices.ContainsFunc(now.all, func(i auraclient.InstanceSummary) bool { return i.ID == nameOrID || loosely(nameOrID, i.Name) }) {
+		return nil
+	}
+	return unknown("instance", nameOrID, now.all, instanceNamed)
+}
+
+// Waiting is an operation that waits for a person outside the client.
+type Waiting struct {
+	ID, Operation, What string
+	Where               string // where the person decides it
+	Targets             []op.Resource
+	Asked               time.Time
+	Expires             time.Time // zero while others come before it
+}
+
+func (w Waiting) about(nameOrID string) bool {
+	return slices.ContainsFunc(w.Targets, func(t op.Resource) bool { return t.ID == nameOrID || loosely(nameOrID, t.Name) })
+}
+
+func (w Waiting) row() OperationRow {
+	row := OperationRow{
+		At: instant(w.Asked), Operation: w.Operation, What: w.What, Outcome: "pending",
+		Decision: fmt.Sprintf("a person has not decided yet (ID %s): %s", w.ID, w.Where),
+	}
+	if !w.Expires.IsZero() {
+		row.Decision += "; it can be decided until " + instant(w.Expires)
+	}
+	for _, t := range w.Targets {
+		row.of(t.ID, t.Name)
+	}
+	return row
+}
+
+// of adds a target.
+func (r *OperationRow) of(id, name string) {
+	if r.Targets != "" {
+		r.Targets += ", "
+	}
+	r.Targets += text.Quote(name) + " (" + id + ")"
+}
+
+// newOperationRow tells an operation in short: what to do about an error was said when it happened.
 func newOperationRow(e audit.Entry) OperationRow {
-	row := OperationRow{At: instant(e.Time), Operation: e.Operation, Decision: e.Decision, Outcome: string(e.Standing)}
-	for n, t := range e.Targets {
-		if n > 0 {
-			row.Targets += ", "
-		}
-		row.Targets += text.Quote(t.Name) + " (" + t.ID + ")"
+	row := OperationRow{At: instant(e.Time), Operation: e.Operation, What: e.What, Decision: strings.TrimSuffix(e.Decision, " Nothing was changed."), Outcome: string(e.Standing)}
+	for _, t := range e.Targets {
+		row.of(t.ID, t.Name)
 	}
 	if e.End != nil {
-		row.Error, row.Seconds, row.Requests = e.End.Error, e.End.Seconds, strings.Join(e.End.RequestIDs, ", ")
+		row.Error, _, _ = strings.Cut(e.End.Error, "\n")
+		row.Seconds, row.Requests = e.End.Seconds, strings.Join(e.End.RequestIDs, ", ")
 	}
 	return row
 }

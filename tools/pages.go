@@ -183,7 +183,7 @@ func (f *Fleet) Tenant(ctx context.Context, given string) (TenantOffers, error) 
 	if err != nil {
 		return TenantOffers{}, explain(err)
 	}
-	out, err := tenantOffers(ctx, aura, auraclient.Tenant{ID: found.ID, Name: found.Name}, getTenantIn{})
+	out, err := f.tenantOffers(ctx, aura, auraclient.Tenant{ID: found.ID, Name: found.Name}, getTenantIn{})
 	return out, explain(err)
 }
 

@@ -225,6 +225,10 @@ func notNow(i *auraclient.Instance, need auraclient.Status) *op.Error {
 		Next:      "tell the person",
 		Unchanged: true,
 	}
+	if i.Status.Failed() {
+		e.What = fmt.Sprintf("%s has failed (%s) and works again only once a person has mended it", text.Quote(i.Name), i.Status)
+		e.Next = "tell the person; restore_snapshot puts it back to a snapshot, and the Aura console may say more"
+	}
 	if i.Status == auraclient.StatusPaused {
 		e.Next = "if the person wants that, resume_instance starts it first; it is billed as running then"
 	}

@@ -233,8 +233,8 @@ func (f *Fleet) restore(ctx context.Context, call op.Call, in restoreSnapshotIn,
 
 type upgradeInstanceIn struct {
 	Instance    string `json:"instance" jsonschema:"ID or exact name of the database; must be professional-db"`
-	Memory      string `json:"memory,omitempty" jsonschema:"memory after the upgrade; with storage, or neither"`
-	Storage     string `json:"storage,omitempty" jsonschema:"storage after the upgrade; with memory, or neither"`
+	Memory      string `json:"memory,omitempty" jsonschema:"memory after the upgrade; with storage, or neither" size:"GB"`
+	Storage     string `json:"storage,omitempty" jsonschema:"storage after the upgrade; with memory, or neither" size:"GB"`
 	WaitSeconds int    `json:"wait_seconds,omitempty" jsonschema:"how long to wait for the outcome; default 0" min:"0" max:"50"`
 }
 

@@ -97,12 +97,18 @@ func unknown[T any](kind, given string, all []T, as func(T) named) error {
 	for _, t := range all {
 		names = append(names, as(t).name)
 	}
-	near := text.Nearest(given, names)
+	near, pattern := text.Nearest(given, names), strings.Contains(given, "*")
+	if pattern {
+		near = slices.DeleteFunc(names, func(name string) bool { return !text.Match(given, name) })
+	}
+	similar := list(slices.DeleteFunc(slices.Clone(all), func(t T) bool { return !slices.Contains(near, as(t).name) }), as)
 	lister := "list_" + strings.ReplaceAll(kind, " ", "_") + "s"
 	next := fmt.Sprintf("call %s to see what there is", lister)
-	if len(near) > 0 {
-		similar := slices.DeleteFunc(slices.Clone(all), func(t T) bool { return !slices.Contains(near, as(t).name) })
-		next = fmt.Sprintf("check whether one of these is meant: %s. %s shows all", list(similar, as), lister)
+	switch {
+	case len(near) > 0 && pattern:
+		next = fmt.Sprintf("here goes one name or ID; a pattern goes into `instances`, where a tool has it, or into `name` of a list. It fits: %s", similar)
+	case len(near) > 0:
+		next = fmt.Sprintf("check whether one of these is meant: %s. %s shows all", similar, lister)
 	}
 	return &op.Error{
 		What:      fmt.Sprintf("there is no %s %s among the %d that these credentials can see", kind, text.Quote(given), len(all)),

@@ -14,7 +14,7 @@ import (
 
 type createSessionIn struct {
 	Name          string `json:"name" jsonschema:"a name that no other session of the tenant has"`
-	Memory        string `json:"memory" jsonschema:"how much memory it gets" enum:"2GB,4GB,8GB,16GB,24GB,32GB,48GB,64GB,96GB,128GB,192GB,256GB,384GB,512GB"`
+	Memory        string `json:"memory" jsonschema:"how much memory it gets" enum:"2GB,4GB,8GB,16GB,24GB,32GB,48GB,64GB,96GB,128GB,192GB,256GB,384GB,512GB" size:"GB"`
 	Instance      string `json:"instance,omitempty" jsonschema:"attach it to this database (ID or exact name); instead of tenant, cloud_provider and region"`
 	Tenant        string `json:"tenant,omitempty" jsonschema:"of a session on its own: ID or exact name; may be left out when there is only one"`
 	CloudProvider string `json:"cloud_provider,omitempty" jsonschema:"of a session on its own" enum:"aws,azure,gcp"`
@@ -35,6 +35,9 @@ type SessionChange struct {
 	UsuallyTakes string           `json:"usually_takes,omitempty"`
 	Next         string           `json:"next,omitempty"`
 }
+
+// Made is the ID of a new session.
+func (c SessionChange) Made() string { return c.SessionID }
 
 func (f *Fleet) planSession(ctx context.Context, in createSessionIn) (op.Plan, error) {
 	aura, err := f.client(ctx)
@@ -66,7 +69,7 @@ func (f *Fleet) planSession(ctx context.Context, in createSessionIn) (op.Plan, e
 		Effects: op.Billable, Prepared: request, Source: where.instance, Facts: sessionFacts(request),
 		Headline: fmt.Sprintf("Start the graph analytics session %s.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
-			Kind: "new " + kindSession, ID: "no ID yet", Name: in.Name, Tenant: where.tenant.shown(), Memory: in.Memory, Detail: place(in.CloudProvider, in.Region),
+			Kind: "new " + kindSession, ID: op.NoID, Name: in.Name, Tenant: where.tenant.shown(), Memory: in.Memory, Detail: place(in.CloudProvider, in.Region),
 		}},
 	}, nil
 }

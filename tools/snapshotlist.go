@@ -107,7 +107,11 @@ func (in listSnapshotsIn) span(now time.Time) (span, error) {
 			return s, &op.Error{What: "`near` does not go with `from`, `to` or `status`", Next: "call again with `near` alone, or with a range"}
 		}
 		at, err := parseMoment(in.Near, false)
-		return span{from: at.AddDate(0, 0, -defaultDays), to: at.AddDate(0, 0, defaultDays)}, argument("near", in.Near, err)
+		s = span{from: at.AddDate(0, 0, -defaultDays), to: at.AddDate(0, 0, defaultDays)}
+		if s.to.After(now) && at.Before(now) {
+			s.to = now
+		}
+		return s, argument("near", in.Near, err)
 	}
 	var err error
 	if in.To != "" {

@@ -218,7 +218,11 @@ func tally(rows []ChangeRow) (message string, state op.State) {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o.says))
 		}
 	}
-	return fmt.Sprintf("%d databases: %s", len(rows), strings.Join(parts, ", ")), state
+	message = fmt.Sprintf("%s: %s", plural(len(rows), "database"), strings.Join(parts, ", "))
+	if counts[outcomeDone]+counts[outcomeAccepted]+counts[outcomeUnknown] == 0 {
+		message = "nothing was done; " + message + "; the results say why"
+	}
+	return message, state
 }
 
 // headline names the target. Of several it leaves the count to whoever shows the plan: policies may still take some out.

@@ -83,10 +83,10 @@ func (f *Fleet) getTenant(ctx context.Context, _ op.Call, in getTenantIn) (Tenan
 	if err != nil {
 		return TenantOffers{}, err
 	}
-	return tenantOffers(ctx, aura, found, in)
+	return f.tenantOffers(ctx, aura, found, in)
 }
 
-func tenantOffers(ctx context.Context, aura *auraclient.Client, found auraclient.Tenant, in getTenantIn) (TenantOffers, error) {
+func (f *Fleet) tenantOffers(ctx context.Context, aura *auraclient.Client, found auraclient.Tenant, in getTenantIn) (TenantOffers, error) {
 	tenant, err := aura.Tenants.Get(ctx, found.ID)
 	if err != nil {
 		return TenantOffers{}, fmt.Errorf("read the tenant %s: %w", found.ID, err)
@@ -95,7 +95,12 @@ func tenantOffers(ctx context.Context, aura *auraclient.Client, found auraclient
 		return (in.Type != "" && !strings.EqualFold(in.Type, string(c.Type))) || (in.Provider != "" && in.Provider != c.CloudProvider) ||
 			(in.Region != "" && !strings.EqualFold(in.Region, c.Region))
 	})
+	possible := len(all)
+	all = f.permitted(all)
 	out := TenantOffers{ID: tenant.ID, Name: tenant.Name, Configurations: len(all), Offers: offers(all)}
+	if n := possible - len(all); n > 0 {
+		out.Note = fmt.Sprintf("%d more combinations are on offer that this server's settings do not allow", n)
+	}
 	if len(all) == 0 && len(tenant.InstanceConfigurations) > 0 {
 		regions := distinct(offered(tenant.InstanceConfigurations, auraclient.InstanceType(in.Type), in.Provider, ""), func(c auraclient.InstanceConfiguration) string { return c.Region })
 		out.Note = "nothing matches; call again without filters to see what there is"

@@ -16,8 +16,8 @@ import (
 type updateInstanceIn struct {
 	Instance             string  `json:"instance" jsonschema:"ID or exact name of the database"`
 	Name                 *string `json:"name,omitempty" jsonschema:"a new name"`
-	Memory               *string `json:"memory,omitempty" jsonschema:"a new size, such as 8GB; storage goes along"`
-	Storage              *string `json:"storage,omitempty" jsonschema:"such as 16GB"`
+	Memory               *string `json:"memory,omitempty" jsonschema:"a new size, such as 8GB; storage goes along" size:"GB"`
+	Storage              *string `json:"storage,omitempty" jsonschema:"such as 16GB" size:"GB"`
 	VectorOptimized      *bool   `json:"vector_optimized,omitempty" jsonschema:"set memory aside for vector search"`
 	GraphAnalyticsPlugin *bool   `json:"graph_analytics_plugin,omitempty" jsonschema:"the Graph Data Science plugin"`
 	SecondariesCount     *int    `json:"secondaries_count,omitempty" jsonschema:"read copies; enterprise-db only" min:"0"`
@@ -57,14 +57,14 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 		return op.Plan{}, err
 	}
 	if request.Name != nil {
-		alike, _, err := f.alike(ctx, aura, i.TenantID, *request.Name)
+		alike, where, _, err := f.alike(ctx, aura, *request.Name)
 		if err != nil {
 			return op.Plan{}, err
 		}
-		alike = slices.DeleteFunc(alike, func(id string) bool { return id == i.ID }) // an equal call may have renamed it just now
-		if len(alike) > 0 {                                                          // two of one name: a change by name may then hit the wrong one
-			plan.Effects |= op.Disruptive
-			plan.Facts = append(plan.Facts, op.Fact{Label: "same name", Value: fmt.Sprintf("the tenant has a database of that name already: %s; then there are two", strings.Join(alike, ", "))})
+		itself := func(s string) bool { return strings.HasPrefix(s, i.ID) }                                    // an equal call may have renamed it just now
+		if alike, where = slices.DeleteFunc(alike, itself), slices.DeleteFunc(where, itself); len(alike) > 0 { // whoever goes by the name then gets one of them, or none
+			plan.Asks = fmt.Sprintf("%s is the name of another database already (%s): by that name nobody can tell them apart any more", text.Quote(*request.Name), strings.Join(where, ", "))
+			plan.Targets[0].Detail = alsoNamed(alike)
 		}
 	}
 	var words, current []string
@@ -73,7 +73,7 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 		words = append(words, c.String())
 		current = append(current, c.field+" "+c.from)
 	}
-	plan.Targets[0].Detail = strings.Join(current, ", ")
+	plan.Targets[0].Detail = joined(strings.Join(current, ", "), plan.Targets[0].Detail)
 	plan.Headline = fmt.Sprintf("Change the database %s: %s.", text.Quote(i.Name), strings.Join(words, "; "))
 	if request.Name != nil {
 		plan.Rename = *request.Name
@@ -85,7 +85,8 @@ func (f *Fleet) planUpdate(ctx context.Context, in updateInstanceIn) (op.Plan, e
 		plan.Facts = append(plan.Facts, f.inUse(aura, i))
 	}
 	plan.Facts = append(plan.Facts, updateFacts(plan.Effects, request)...)
-	plan.Prepared = updating{request, strings.Join(words, "; ")}
+	plan.What = strings.Join(words, "; ")
+	plan.Prepared = updating{request, plan.What}
 	return plan, nil
 }
 
@@ -211,9 +212,13 @@ func (f *Fleet) sizeOffered(ctx context.Context, aura *auraclient.Client, i *aur
 	if len(all) == 0 || slices.ContainsFunc(all, fits) { // an empty offer says nothing
 		return nil
 	}
-	sizes := distinct(all, func(c auraclient.InstanceConfiguration) string { return c.Memory + "/" + c.Storage })
+	what := fmt.Sprintf("this size is not on offer for %s in %s/%s", i.Type, i.CloudProvider, i.Region)
+	if r.Memory == nil {
+		what = fmt.Sprintf("storage %s does not go with the memory of %s, %s", *r.Storage, text.Quote(i.Name), shown(i.Memory))
+	}
+	sizes := distinct(f.permitted(all), func(c auraclient.InstanceConfiguration) string { return c.Memory + "/" + c.Storage })
 	return &op.Error{
-		What:      fmt.Sprintf("this size is not on offer for %s in %s/%s", i.Type, i.CloudProvider, i.Region),
+		What:      what,
 		Next:      "call again with one of these (memory/storage): " + strings.Join(sizes, ", "),
 		Unchanged: true,
 	}

@@ -139,7 +139,7 @@ func TestTheJournalTellsHowItWent(t *testing.T) {
 			{"create_instance", "accepted"}, {"delete_instance", "unknown"}, {"create_snapshot", "unknown"},
 			{"resume_instance", "refused"}, {"pause_instance", "accepted"},
 		}
-		if diff := cmp.Diff(want, got); diff != "" || !strings.Contains(list.Note, "1 lines") {
+		if diff := cmp.Diff(want, got); diff != "" || !strings.Contains(list.Note, "1 line of") {
 			t.Errorf("note %q: %s", list.Note, diff)
 		}
 		if about := must[tools.OperationList](r, yes, "list_operations", map[string]any{"instance": "staging"}); about.Total != 2 {

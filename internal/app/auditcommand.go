@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,16 +14,16 @@ import (
 )
 
 func auditCommand(p Process) *cobra.Command {
-	var since time.Duration
+	since := period(7 * 24 * time.Hour)
 	var instance, profile string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:     "audit",
 		Short:   "Show what was done, asked and refused",
-		Example: "  aura-mcp audit --since 168h --instance prod-orders",
+		Example: "  aura-mcp audit --since 30d --instance prod-orders",
 		Args:    usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
-			entries, broken, err := audit.Open(p.state("audit")).Read(time.Now().Add(-since))
+			entries, broken, err := audit.Open(p.state("audit")).Read(time.Now().Add(-time.Duration(since)))
 			if err != nil {
 				return err
 			}
@@ -33,7 +34,7 @@ func auditCommand(p Process) *cobra.Command {
 				}
 			}
 			if broken > 0 {
-				fmt.Fprintf(p.Stderr, "aura-mcp: %d lines could not be read\n", broken)
+				fmt.Fprintf(p.Stderr, "aura-mcp: lines that could not be read: %d\n", broken)
 			}
 			if asJSON {
 				return printJSON(p.Stdout, shown)
@@ -42,7 +43,7 @@ func auditCommand(p Process) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back, such as 24h")
+	c.Flags().Var(&since, "since", "how far back, such as 36h or 30d")
 	c.Flags().StringVar(&instance, "instance", "", "only what was about this database, by `name` or ID")
 	c.Flags().StringVar(&profile, "profile", "", "only what was done in this profile, by its `name`")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -52,7 +53,7 @@ func auditCommand(p Process) *cobra.Command {
 func (p Process) auditTable(entries []audit.Entry) {
 	s := newScreen(p.Stdout, p.Environ)
 	if len(entries) == 0 {
-		s.line("nothing in this time")
+		s.line("nothing in this time; what was done with --demo ends with the demo and is not kept")
 		return
 	}
 	header := []string{"TIME", "OPERATION", "OUTCOME", "ABOUT", "DECISION"}
@@ -66,7 +67,11 @@ func (p Process) auditTable(entries []audit.Entry) {
 		for _, t := range e.Targets {
 			targets = append(targets, text.Quote(t.Name)+" "+t.ID)
 		}
-		row := []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, string(e.Standing), strings.Join(targets, ", "), e.Decision}
+		about := strings.Join(targets, ", ")
+		if e.What != "" {
+			about += ": " + e.What
+		}
+		row := []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, string(e.Standing), about, e.Decision}
 		if named {
 			row = append(row, e.Profile)
 		}
@@ -80,3 +85,32 @@ func (p Process) auditTable(entries []audit.Entry) {
 		return s.paint(colour, cell)
 	})
 }
+
+// period is a flag for a length of time, which people count in days where it is long.
+type period time.Duration
+
+// Set reads 30d, or what Go reads.
+func (p *period) Set(s string) error {
+	days, inDays := strings.CutSuffix(s, "d")
+	n, err := strconv.Atoi(days)
+	length := time.Duration(n) * 24 * time.Hour
+	if !inDays {
+		length, err = time.ParseDuration(s)
+	}
+	if err != nil || length < 0 || n > 36500 {
+		return fmt.Errorf("%s is no length of time; write it as 30d, 36h or 15m", text.Quote(s))
+	}
+	*p = period(length)
+	return nil
+}
+
+// String is the length as it would be written.
+func (p *period) String() string {
+	if day := 24 * time.Hour; time.Duration(*p)%day == 0 {
+		return fmt.Sprintf("%dd", time.Duration(*p)/day)
+	}
+	return time.Duration(*p).String()
+}
+
+// Type is what the help calls it.
+func (*period) Type() string { return "time" }

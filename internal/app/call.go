@@ -12,6 +12,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/spf13/cobra"
 
+	"aura-mcp/internal/config"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
 	"aura-mcp/tools"
@@ -25,7 +26,12 @@ func callCommand(p Process) *cobra.Command {
 		Long: `call does from the shell what an assistant does: the same tools, the same checks, the same approvals. What needs an
 approval is asked at the terminal; where there is none (cron), it is refused.`,
 		Example: "  aura-mcp call list_instances status=paused\n  aura-mcp call create_snapshot instance=prod-orders wait_seconds=50",
-		Args:    usageArgs(cobra.MinimumNArgs(1)),
+		Args: usageArgs(func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("which tool? There are " + strings.Join(config.Tools(), ", "))
+			}
+			return nil
+		}),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := p.setup(*flags)
 			if err != nil {

@@ -118,6 +118,9 @@ func (p Process) shown(f fleetFlags) (shownSettings, config.Profiles, error) {
 
 // credentialsOf says where a profile's API key is, and nothing of the secret.
 func credentialsOf(c config.Config) string {
+	if c.Credentials.Source == config.Anywhere {
+		return fmt.Sprintf("none in the settings; a tool looks in %s when it needs them (aura-mcp doctor looks now)", c.Credentials)
+	}
 	if c.Credentials.ID == "" {
 		return c.Credentials.String()
 	}

@@ -538,10 +538,37 @@ func TestAPausedDatabaseDoesNotSpoilTheFleet(t *testing.T) {
 			t.Fatal(err)
 		}
 		after(5 * time.Minute)
-		if out = must[tools.FleetHealth](r, c, "check_fleet_health", nil); out.Status != "unknown" {
+		if out = must[tools.FleetHealth](r, c, "check_fleet_health", nil); out.Status != "critical" {
 			t.Errorf("%+v", out)
 		}
 	})
+}
+
+func TestADatabaseThatAuraCallsFailedIsCritical(t *testing.T) {
+	t.Parallel()
+	for _, plan := range []string{"professional-db", "business-critical", "free-db"} {
+		t.Run(plan, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, func(o *rigOptions) {
+					o.sim.State.Instances[5].Type, o.sim.State.Instances[5].Status = plan, "loading failed"
+				})
+				c := r.connect(modern, nil)
+				fleet := must[tools.FleetHealth](r, c, "check_fleet_health", nil)
+				if fleet.Status != "critical" || fleet.Counts["critical"] != 1 || fleet.Instances[0].Name != "shop" || len(fleet.Instances[0].Findings) != 1 {
+					t.Errorf("%s\n%+v", fleet.Summary, fleet.Instances)
+				}
+				if !strings.Contains(fleet.NotMonitored, `"archive" (paused)`) || strings.Contains(fleet.NotMonitored, `"shop"`) {
+					t.Errorf("not monitored: %s", fleet.NotMonitored)
+				}
+				one := must[tools.InstanceHealth](r, c, "check_instance_health", map[string]any{"instance": "shop"})
+				if one.Status != "critical" || len(one.Findings) != 1 || !strings.Contains(one.Summary, "loading failed") || one.Advice["restore_snapshot"] == "" {
+					t.Errorf("%+v", one)
+				}
+				r.refuses(c, "get_instance_metrics", map[string]any{"instance": "shop"}, "no metrics")
+			})
+		})
+	}
 }
 
 func TestRawMetrics(t *testing.T) {

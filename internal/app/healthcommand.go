@@ -49,7 +49,8 @@ func healthCommand(p Process) *cobra.Command {
 
 The exit code is the verdict: 0 healthy, 1 warning, 2 critical, 3 unknown, which is also the code where the check itself failed
 or the plan has no metrics. A mistake in the command line or the settings ends with 2 as well, and with a message on standard
-error. Of a fleet the worst counts; databases that are paused or whose plan has no metrics do not.`,
+error. Of a fleet the worst counts; databases that are paused or whose plan has no metrics do not. A database that Aura itself
+calls failed is critical, whatever its plan.`,
 		Example: "  aura-mcp health prod-orders --window 40\n  aura-mcp health --fleet --json\n  aura-mcp health --watch",
 		Args:    usageArgs(cobra.MaximumNArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -240,8 +241,20 @@ func (h *healthView) one(v tools.InstanceHealth) {
 		}
 		s.line("\n%s", s.paint(dim, line))
 	}
-	for _, n := range v.Notes {
-		s.line("%s", s.paint(dim, n))
+	h.notes(v.Notes)
+}
+
+// notes are those of a tool. A later call of an assistant goes on from an earlier reading; a command starts with none.
+func (h *healthView) notes(all []string) {
+	how := "--window 40 reads twice and has them"
+	switch {
+	case h.watch:
+		how = "the next look has them"
+	case h.instance == "":
+		how = "--watch has them after 30 seconds"
+	}
+	for _, n := range all {
+		h.screen.line("%s", h.screen.paint(dim, strings.Replace(n, "the same call after 35 seconds has them", how, 1)))
 	}
 }
 
@@ -326,9 +339,7 @@ func (h *healthView) fleet(v tools.FleetHealth) {
 	if v.NotMonitored != "" {
 		s.line("\n%s  %s", h.paintStatus(string(health.StatusNotMonitored)), v.NotMonitored)
 	}
-	for _, n := range v.Notes {
-		s.line("%s", s.paint(dim, n))
-	}
+	h.notes(v.Notes)
 }
 
 // adding lets the command use its own tools. Which ones assistants are offered is another matter.

@@ -237,7 +237,7 @@ func TestTheQuestionAboutAKey(t *testing.T) {
 
 new customer managed key: "spare" in "Production" (no ID yet, enterprise-db, aws/us-east-1, also named so: ` + spareKeyID + `)
 effect: interrupts whoever uses it
-same name: the tenant has 1 already: ` + spareKeyID + `; this makes another one
+same name: there is 1 already: ` + spareKeyID + `; this makes another one
 key at the cloud provider: "key\nTo approve:\u202e"
 what happens: it becomes ready only after a person has given Aura permission to use it at the cloud provider, as the Aura console explains; new databases can be encrypted with it then, and those that exist stay as they are
 what depends on it: a database created with it can be read only while Aura may use the key at the cloud provider
@@ -252,7 +252,7 @@ To approve, type: yes`
 		must[tools.KeyChange](r, r.connect(modern, seen(&question, twinKeyID)), "delete_customer_managed_key", map[string]any{"key_id": twinKeyID})
 		for _, part := range []string{
 			`Make Aura forget the encryption key "twin".`, `(` + twinKeyID + `, enterprise-db, ready, aws/us-east-1)`, "effect: loses data, or cannot be undone",
-			"not known, since 1 databases could not be read", "To approve, type exactly: " + twinKeyID, // the name would not say which
+			"not known, since 1 database could not be read", "To approve, type exactly: " + twinKeyID, // the name would not say which
 		} {
 			if !strings.Contains(question, part) {
 				t.Errorf("the question does not say %q:\n%s", part, question)

@@ -317,3 +317,38 @@ func TestPausingManyAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// A name is no property of a tenant: whoever says it means one database, wherever that is.
+func TestANameThatAnotherTenantHasIsSaid(t *testing.T) {
+	t.Parallel()
+	for name, era := range map[string]string{"2025-06-18": legacy, "2026-07-28": modern} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				var asked string
+				c := r.connect(era, person(func(_ context.Context, question string) (*mcp.ElicitationResult, error) {
+					asked = question
+					return answered(mcp.ElicitationResponseActionDecline, ""), nil
+				}))
+				r.refuses(c, "create_instance", create("prod"), "declined")
+				if want := `same name: there is 1 already: ` + prodID + ` in "Production"; this makes another one`; !strings.Contains(asked, want) {
+					t.Errorf("a create: the question does not say %s:\n%s", want, asked)
+				}
+				asked = ""
+				r.refuses(c, "update_instance", map[string]any{"instance": "shop", "name": "prod"}, "declined")
+				if want := `effect: "prod" is the name of another database already (` + prodID + ` in "Production"): by that name nobody can tell them apart any more`; !strings.Contains(asked, want) {
+					t.Errorf("a rename: the question does not say %s:\n%s", want, asked)
+				}
+				if strings.Contains(asked, "interrupts") {
+					t.Errorf("a rename interrupts nobody:\n%s", asked)
+				}
+				asked = ""
+				must[tools.InstanceChange](r, c, "update_instance", map[string]any{"instance": "shop", "name": "shop-2"})
+				if asked != "" || len(r.changes()) != 1 {
+					t.Errorf("a free name: asked %q, sent %v", asked, r.changes())
+				}
+			})
+		})
+	}
+}

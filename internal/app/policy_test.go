@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"aura-mcp/internal/audit"
@@ -247,4 +249,19 @@ func TestABrokenPolicyStopsWhatChanges(t *testing.T) {
 			t.Errorf("it ran all the same: %v", got)
 		}
 	})
+}
+
+// The settings know the tools by a list of their own, so that they need no catalogue.
+func TestTheSettingsKnowEveryTool(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, o := range tools.New(tools.Options{}).Catalog() {
+		want = append(want, o.Spec.Name)
+	}
+	got := config.Tools()
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }

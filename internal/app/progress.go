@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -61,6 +62,11 @@ func newReporter(ctx context.Context, request mcp.CallToolRequest) *reporter {
 		_ = s.SendNotificationToClient(ctx, string(mcp.MethodNotificationProgress), n) // a client that does not listen misses no result
 	}
 	return r
+}
+
+// held tells that requests wait, since so many have been sent in this minute.
+func (r *reporter) held(wait time.Duration) {
+	r.report(0.1, 0, fmt.Sprintf("waiting for Aura's request budget, about %.0f s (setting requests_per_minute)", wait.Seconds()))
 }
 
 // report tells how far the call has come. It does not block: what comes too soon after the notice before waits, and the newest

@@ -17,7 +17,9 @@ import (
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"aura-mcp/auraclient"
 	"aura-mcp/internal/op"
+	"aura-mcp/tools"
 )
 
 // steps is a tool that reports a thousand steps over a while, the last of them right before its answer.
@@ -341,4 +343,18 @@ func parseSent(t *testing.T, line []byte) sentOf {
 		return sentOf{sent{at: time.Now(), answer: true}, int(id)}
 	}
 	return sentOf{run: -1}
+}
+
+func TestACallThatWaitsForTheBudgetSaysSo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *rigOptions) { o.client = []auraclient.Option{auraclient.WithRateLimit(10)} })
+		quick := r.connect(modern, nil)
+		for range 10 {
+			must[tools.TenantList](r, quick, "list_tenants", nil)
+			after(2 * time.Second)
+		}
+		h := r.calls(legacy, nil, "list_tenants", nil)
+		h.told(t, "waiting for Aura's request budget, about 40 s (setting requests_per_minute)")
+	})
 }

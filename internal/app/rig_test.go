@@ -139,6 +139,8 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 		Connect: func(context.Context) (*auraclient.Client, error) { return aura, nil },
 		Vault:   vault.New(o.sink, r.secrets),
 		Journal: r.journal, SafetySnapshots: o.safety,
+		Allows:  func(w op.Wants) error { return gate.Allows("", w) },
+		Waiting: func(c op.Caller) []tools.Waiting { return undecided(gate, c) },
 	})
 	catalog := append(fleet.Catalog(), o.extra...)
 	for _, operation := range catalog {

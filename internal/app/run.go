@@ -26,6 +26,7 @@ import (
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/credentials"
 	"aura-mcp/internal/guard"
+	"aura-mcp/internal/op"
 	"aura-mcp/internal/vault"
 	"aura-mcp/prompts"
 	"aura-mcp/tools"
@@ -216,11 +217,23 @@ func (p Process) fleetOptions(s *setup, a *account) tools.Options {
 	o := tools.Options{
 		Connect: a.connect, Vault: vault.New(vault.Sink(a.config.SecretSink), p.secrets(s.demo)),
 		Journal: s.journal, SafetySnapshots: a.config.SafetySnapshots,
+		Allows:  func(w op.Wants) error { return s.gate.Allows(a.caller, w) },
+		Waiting: func(c op.Caller) []tools.Waiting { return undecided(s.gate, c) },
 	}
 	if !s.demo {
 		o.Alone = p.creator(a.clientID)
 	}
 	return o
+}
+
+// undecided is what a caller has asked for and a person has not decided yet.
+func undecided(gate *guard.Gate, c op.Caller) (out []tools.Waiting) {
+	for _, a := range gate.Desk(c.Principal).List() {
+		if a.Caller == c {
+			out = append(out, tools.Waiting{ID: a.ID, Operation: a.Tool, What: a.What, Where: a.Where, Targets: a.About, Asked: a.Asked, Expires: a.Expires})
+		}
+	}
+	return out
 }
 
 // secrets is the directory of one-time passwords.

@@ -9,6 +9,7 @@ import (
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
+	"aura-mcp/auraclient"
 	"aura-mcp/internal/guard"
 	"aura-mcp/internal/op"
 	"aura-mcp/prompts"
@@ -123,6 +124,7 @@ func (o serverOptions) handler(operation op.Operation) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		reporter := newReporter(ctx, request)
 		defer reporter.close()
+		ctx = auraclient.WithHeld(ctx, reporter.held)
 		operation, caller, err := o.inProfile(ctx, operation, request)
 		if err != nil {
 			return op.Failure(err), nil

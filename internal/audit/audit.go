@@ -48,7 +48,8 @@ type Line struct {
 	Principal string          `json:"principal"`
 	Operation string          `json:"operation"`
 	Arguments json.RawMessage `json:"arguments,omitempty"`
-	Targets   []Target        `json:"targets,omitempty"`
+	Targets   []Target        `json:"targets,omitempty"` // at the end: what was made, now that it has an ID
+	What      string          `json:"what,omitempty"`    // what changes, and where data comes from, in a few words
 	Effects   string          `json:"effects,omitempty"`
 	Decision  string          `json:"decision,omitempty"` // approved, not needed, or why it was refused
 	Way       string          `json:"way,omitempty"`      // how a person was asked
@@ -212,6 +213,9 @@ func (j *Journal) Read(since time.Time) (entries []Entry, broken int, err error)
 	for _, e := range byID {
 		if e.Event == Decided && !e.Time.Before(since) {
 			e.Standing = e.standing(gone[e.ID])
+			if e.End != nil && len(e.End.Targets) > 0 {
+				e.Targets = e.End.Targets
+			}
 			entries = append(entries, *e)
 		}
 	}

@@ -85,5 +85,10 @@ func (p Preapproved) check() error {
 	case p.MaxPerDay < 1:
 		return errors.New("needs max_per_day, a whole number from 1")
 	}
+	for _, o := range p.Operations {
+		if err := known("tool", Tools())(o); err != nil {
+			return err
+		}
+	}
 	return nil
 }

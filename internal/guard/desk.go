@@ -50,6 +50,11 @@ type Approval struct {
 	Ended    time.Time `json:"ended,omitzero"`
 	State    op.State  `json:"state,omitempty"` // of a finished one: how far Aura has come; empty where it failed
 	Position int       `json:"position"`        // of one not decided: how many are before it
+	// For who asked, of one that is not decided: when that was, what it is about, what would change, and where a person decides it.
+	Asked time.Time     `json:"-"`
+	About []op.Resource `json:"-"`
+	What  string        `json:"-"`
+	Where string        `json:"-"`
 }
 
 // Decision is what a person says to a plan.
@@ -132,6 +137,7 @@ func (d *Desk) enter(ctx context.Context, t task, plan op.Plan, by asking, pin b
 	e.view = Approval{
 		ID: rand.Text()[:8], Stage: Queued, Caller: t.call.Caller, Client: t.call.Client, Demo: d.gate.Demo,
 		Tool: t.Operation.Spec.Name, Preview: NewPreview(plan), Tries: maxTyped, PIN: pin,
+		Asked: time.Now(), About: plan.Targets, What: plan.Brief(),
 	}
 	if by.doors.Page != nil {
 		e.view.Ways = append(e.view.Ways, Page)
@@ -295,6 +301,8 @@ func (d *Desk) byID(id string) *entry {
 func (d *Desk) viewed(e *entry) Approval {
 	view := e.view
 	view.Position = max(0, slices.Index(d.queue, e))
+	where, next := e.where(view)
+	view.Where = where + "; " + next
 	return view
 }
 

@@ -369,6 +369,9 @@ func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (result, audit.L
 	started := time.Now()
 	out, err := t.Run(ctx, t.call, plan)
 	end := audit.Line{Time: time.Now(), Outcome: string(op.StateOf(out)), RequestIDs: requestIDs(), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
+	if id := op.Made(out); id != "" && len(plan.Targets) == 1 && plan.Targets[0].ID == op.NoID {
+		end.Targets = []audit.Target{{ID: id, Name: plan.Targets[0].Name}}
+	}
 	if err == nil {
 		return encoded(out), end
 	}
@@ -434,7 +437,7 @@ func (g *Gate) refused(t task, plan op.Plan, way Way, why error) result {
 func (g *Gate) line(t task, plan op.Plan, way Way) audit.Line {
 	l := audit.Line{
 		Time: time.Now(), Event: audit.Decided, ID: rand.Text(), Profile: t.call.Caller.Profile, Principal: t.call.Caller.Principal,
-		Operation: t.Operation.Spec.Name, Arguments: t.Arguments(), Way: string(way),
+		Operation: t.Operation.Spec.Name, Arguments: t.Arguments(), Way: string(way), What: plan.Brief(),
 	}
 	if plan.Effects != op.Read {
 		l.Effects = plan.Effects.String()

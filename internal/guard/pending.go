@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,29 +88,33 @@ func (g *Gate) decided(ctx context.Context, t task, e *entry) result {
 func (g *Gate) stillPending(d *Desk, e *entry) result {
 	view, _ := d.Look(e.view.ID)
 	tool := view.Tool
-	where := "the question is on the approval page in their browser"
-	next := "tell the person to decide there"
-	select {
-	case <-e.seen:
-	default:
-		where = "no browser has shown the question"
-		if view.Ways[0] != Page {
-			where = "it is asked at a terminal"
-		}
-		next = fmt.Sprintf("tell the person to run `aura-mcp approve %s` in a terminal on this machine, where they can decide", view.ID)
-	}
-	if view.Position > 0 {
-		where = "1 other question comes before it"
-		if view.Position > 1 {
-			where = fmt.Sprintf("%d other questions come before it", view.Position)
-		}
-		next = "tell the person to decide those first: on the approval page, or with `aura-mcp approve` in a terminal on this machine, which asks one after the other"
-	}
+	where, next := e.where(view)
 	return encoded(underWay{
 		State:   op.ApprovalPending,
 		Message: fmt.Sprintf("%s waits for a person's approval (ID %s): %s. Nothing was changed so far", tool, view.ID, where),
 		Next:    fmt.Sprintf("%s, and wait for their word; then call %s again with the same arguments to hear how it went: that asks nothing new", next, tool),
 	})
+}
+
+// where says where a plan waits for a person, and how they get there.
+func (e *entry) where(view Approval) (where, next string) {
+	if view.Position > 0 {
+		where = "1 other question comes before it"
+		if view.Position > 1 {
+			where = fmt.Sprintf("%d other questions come before it", view.Position)
+		}
+		return where, "tell the person to decide those first: on the approval page, or with `aura-mcp approve` in a terminal on this machine, which asks one after the other"
+	}
+	select {
+	case <-e.seen:
+		return "the question is on the approval page in their browser", "tell the person to decide there"
+	default:
+	}
+	where = "no browser has shown the question"
+	if !slices.Contains(view.Ways, Page) {
+		where = "it is asked at a terminal"
+	}
+	return where, fmt.Sprintf("tell the person to run `aura-mcp approve %s` in a terminal on this machine, where they can decide", view.ID)
 }
 
 // told is what a person reads of a result: the message of a success, with how far it has come, and of an error what happened.

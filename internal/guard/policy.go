@@ -111,7 +111,7 @@ func (p Policy) spares(t op.Resource, bulk bool) string {
 	case matches(p.Locked, t):
 		return "this server's settings lock it (setting locked)"
 	case bulk && matches(p.Protected, t):
-		return "protected by this server's settings (setting protected): never part of a bulk, so do it alone"
+		return "protected by this server's settings (setting protected), so it is never part of a bulk; it is done on its own only at a person's word"
 	}
 	return ""
 }
@@ -156,6 +156,13 @@ func (p Policy) wanted(w *op.Wants) error {
 	return nil
 }
 
+// Allows says which limit of a profile's policy forbids a database as it is wished for, or nil: nobody is to choose what is
+// refused then.
+func (g *Gate) Allows(profile string, w op.Wants) error {
+	policy, _ := g.Policy(profile) // where it cannot be read, the last one counts
+	return policy.wanted(&w)
+}
+
 func gigabytes(size string) float64 {
 	n, err := strconv.ParseFloat(strings.TrimSuffix(size, "GB"), 64)
 	if err != nil {
@@ -172,7 +179,7 @@ func (s Standing) names(name string) bool {
 // standing reports whether a decision made beforehand covers the plan, and is not used up for today. What destroys is never
 // covered, nor a protected target, nor a name for which other rules hold.
 func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) bool {
-	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
+	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || plan.Asks != "" || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
 		return false
 	}
 	for _, s := range p.Standing {

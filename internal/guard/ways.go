@@ -154,7 +154,7 @@ func (g *Gate) cannotAsk(t task, plan op.Plan, outside string) error {
 		why = "there is no terminal here to ask at"
 		next = "run it at a terminal, or let the settings approve it beforehand (preapproved)"
 	case g.Demo:
-		next += "In the demo it takes " + ways[0]
+		next += "In the demo it takes " + ways[0] + ", or a browser in which a server with --demo can open its approval page"
 	default:
 		next += fmt.Sprintf("They can run this in a terminal, which asks them there: `%s`; or use %s", command(t, plan), strings.Join(ways, ", or "))
 	}

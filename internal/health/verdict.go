@@ -51,7 +51,7 @@ const (
 	ReasonStale         Reason = "stale"                           // too old to say anything about now
 	ReasonClock         Reason = "clocks_differ"                   // readings from the future
 	ReasonNoSamples     Reason = "no_samples"                      // about this instance
-	ReasonNotRunning    Reason = "not_running"                     // the instance is paused or in between
+	ReasonNotRunning    Reason = "not_running"                     // the instance is paused, in between, or failed
 	ReasonNoMetrics     Reason = "plan_without_metrics"            // of a plan that has none
 	ReasonCore          Reason = "cpu_heap_or_storage_unknown"     // nothing bad was found, but too little was seen
 )
@@ -131,10 +131,21 @@ func NotMonitored(id string, plan auraclient.InstanceType, now time.Time) Verdic
 }
 
 // NotRunning is the verdict on an instance whose status means that it serves
-// nobody, so that there is nothing to read. See [Serves].
+// nobody, so that there is nothing to read. See [Serves]. One that Aura itself
+// calls failed is critical, with or without metrics.
 func NotRunning(id string, status auraclient.Status, now time.Time) Verdict {
 	v := without(id, now)
 	v.Reason, v.Message = ReasonNotRunning, "its status is "+text.Quote(string(status))+", and only a running instance reports metrics"
+	if status.Failed() {
+		f := Finding{
+			ID: "status", Severity: SeverityCritical, Basis: "what Aura says of the instance", Recommendations: []Topic{"restore_snapshot", "contact_support"},
+			Message: "its status is " + text.Quote(string(status)) + ": it serves nobody until a person does something about it",
+		}
+		if status != auraclient.StatusLoadingFailed {
+			f.Recommendations[0] = "encryption_key"
+		}
+		v.Status, v.Findings, v.Advice = StatusCritical, []Finding{f}, AdviceFor([]Finding{f})
+	}
 	return v
 }
 

@@ -28,12 +28,16 @@ func (s *schema) arguments(operation string, given any) (encoded, canonical []by
 	if args == nil {
 		args = map[string]any{}
 	}
-	if problems := s.problems(args); len(problems) > 0 {
-		return nil, nil, &Error{
-			What:      strings.Join(problems, "; "),
-			Next:      fmt.Sprintf("call %s again with %s", operation, s.usage()),
-			Unchanged: true,
+	for name, value := range args {
+		args[name] = s.tidy(name, value)
+	}
+	problems, values := s.problems(args)
+	if len(problems) > 0 {
+		next := fmt.Sprintf("call %s again with %s", operation, s.usage())
+		if values { // all that was wrong stands above
+			next = fmt.Sprintf("call %s again with what is allowed", operation)
 		}
+		return nil, nil, &Error{What: strings.Join(problems, "; "), Next: next, Unchanged: true}
 	}
 	if err := s.resolved.Validate(args); err != nil { // what problems does not know, the schema still refuses
 		return nil, nil, &Error{What: fmt.Sprintf("the arguments of %s do not fit: %v", operation, err), Unchanged: true}
@@ -49,12 +53,14 @@ func (s *schema) arguments(operation string, given any) (encoded, canonical []by
 	return encoded, canonical, nil
 }
 
-func (s *schema) problems(args map[string]any) []string {
-	var problems []string
+// problems are what is wrong with the arguments. values says that it is the values alone: all names are right.
+func (s *schema) problems(args map[string]any) (problems []string, values bool) {
+	values = true
 	for _, name := range slices.Sorted(maps.Keys(args)) {
 		property := s.root.Properties[name]
 		if property == nil {
 			problems = append(problems, unknownArgument(name, slices.Sorted(maps.Keys(s.root.Properties))))
+			values = false
 			continue
 		}
 		if problem := misfit(property, args[name]); problem != "" {
@@ -64,9 +70,10 @@ func (s *schema) problems(args map[string]any) []string {
 	for _, name := range s.root.Required {
 		if _, present := args[name]; !present {
 			problems = append(problems, fmt.Sprintf("argument `%s` is missing", name))
+			values = false
 		}
 	}
-	return problems
+	return problems, values
 }
 
 func unknownArgument(name string, known []string) string {
@@ -84,6 +91,9 @@ func unknownArgument(name string, known []string) string {
 func misfit(s *jsonschema.Schema, value any) string {
 	switch v := value.(type) {
 	case string:
+		if s.Type == "array" {
+			return fmt.Sprintf("must be a list such as %s, not the string %s", example(v), text.Quote(v))
+		}
 		if s.Type != "string" {
 			return fmt.Sprintf("must be %s, not the string %s", article(s.Type), text.Quote(v))
 		}

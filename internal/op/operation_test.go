@@ -17,6 +17,7 @@ type resize struct {
 	Memory      string   `json:"memory,omitempty" enum:"8GB,16GB"`
 	Count       int      `json:"count,omitempty" min:"1" max:"5"`
 	Share       float64  `json:"share,omitempty" min:"0"`
+	Disk        string   `json:"disk,omitempty" size:"GB"`
 	Force       *bool    `json:"force,omitempty"`
 	Tags        []string `json:"tags,omitempty"`
 	WaitSeconds int      `json:"wait_seconds,omitempty" max:"50"`
@@ -53,7 +54,9 @@ func TestBadArgumentsAreNamedAndNothingIsChanged(t *testing.T) {
 		{"not one of the words", `{"instance":"a","memory":"9GB"}`, "Argument `memory` is \"9GB\"; allowed: 8GB, 16GB."},
 		{"a text for a truth value", `{"instance":"a","force":"yes"}`, "Argument `force` must be true or false, not the string \"yes\"."},
 		{"a truth value for a text", `{"instance":true}`, "Argument `instance` must be a string, not true."},
-		{"a text for a list", `{"instance":"a","tags":"x"}`, "Argument `tags` must be a list, not the string \"x\"."},
+		{"a text for a list", `{"instance":"a","tags":"x"}`, "Argument `tags` must be a list such as [\"x\"], not the string \"x\"."},
+		{"several in a text for a list", `{"instance":"a","tags":"x, y-*"}`, "Argument `tags` must be a list such as [\"x\", \"y-*\"], not the string \"x, y-*\"."},
+		{"a size in another unit", `{"instance":"a","disk":"512MB","memory":"16MB"}`, "Argument `memory` is \"16MB\"; allowed: 8GB, 16GB."},
 		{"a list for a text", `{"instance":["a"]}`, "Argument `instance` must be a string, not a list."},
 		{"a wrong item of a list", `{"instance":"a","tags":["x",2]}`, "Argument `tags` item 2 must be a string, not 2."},
 		{"an object for a text", `{"instance":{"id":"a"}}`, "Argument `instance` must be a string, not an object."},
@@ -102,10 +105,52 @@ func TestArgumentsArriveTyped(t *testing.T) {
 	}
 }
 
+// What cannot be meant otherwise is taken, and is the same request however it was written.
+func TestSizesAndWordsAreTakenAsTheyAreMeant(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		`{"instance":"a","disk":"32 gb"}`:                     `{"disk":"32GB","instance":"a"}`,
+		`{"instance":"a","disk":"32"}`:                        `{"disk":"32GB","instance":"a"}`,
+		`{"instance":"a","disk":32}`:                          `{"disk":"32GB","instance":"a"}`,
+		`{"instance":"a","disk":"8 gigs"}`:                    `{"disk":"8GB","instance":"a"}`,
+		`{"instance":"a","disk":" 8 Gigabytes "}`:             `{"disk":"8GB","instance":"a"}`,
+		`{"instance":"a","memory":"16gb"}`:                    `{"instance":"a","memory":"16GB"}`,
+		`{"instance":"32 gb","disk":"512MB","tags":["8 gb"]}`: `{"disk":"512MB","instance":"32 gb","tags":["8 gb"]}`,
+		`{"instance":"a","disk":"lots"}`:                      `{"disk":"lots","instance":"a"}`,
+		`{"instance":"a","disk":-1.5}`:                        ``,
+	} {
+		var arguments any
+		if err := json.Unmarshal([]byte(given), &arguments); err != nil {
+			t.Fatal(err)
+		}
+		r, err := reading().Prepare(arguments)
+		if (err != nil) != (want == "") || string(r.Arguments()) != want {
+			t.Errorf("%s: %s, %v; want %s", given, r.Arguments(), err, want)
+		}
+	}
+}
+
+func TestValuesThatDoNotFitNeedNoListOfArguments(t *testing.T) {
+	t.Parallel()
+	for arguments, want := range map[string]string{
+		`{"instance":"a","memory":"9GB"}`: "call resize_thing again with what is allowed",
+		`{"instnce":"a"}`:                 "and optionally `count`",
+	} {
+		var given any
+		if err := json.Unmarshal([]byte(arguments), &given); err != nil {
+			t.Fatal(err)
+		}
+		_, err := reading().Prepare(given)
+		if told, ok := errors.AsType[*op.Error](err); !ok || !strings.Contains(told.Next, want) {
+			t.Errorf("%s: %v", arguments, err)
+		}
+	}
+}
+
 func TestSchemasSayWhatTheTagsSay(t *testing.T) {
 	t.Parallel()
 	tool := reading().Tool()
-	want := `{"type":"object","properties":{"instance":{"type":"string","description":"ID or name"},"memory":{"type":"string","enum":["8GB","16GB"]},"count":{"type":"integer","minimum":1,"maximum":5},"share":{"type":"number","minimum":0},"force":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string"}},"wait_seconds":{"type":"integer","maximum":50}},"required":["instance"],"additionalProperties":false}`
+	want := `{"type":"object","properties":{"instance":{"type":"string","description":"ID or name"},"memory":{"type":"string","enum":["8GB","16GB"]},"count":{"type":"integer","minimum":1,"maximum":5},"share":{"type":"number","minimum":0},"disk":{"type":"string"},"force":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string"}},"wait_seconds":{"type":"integer","maximum":50}},"required":["instance"],"additionalProperties":false}`
 	if diff := cmp.Diff(want, string(tool.RawInputSchema)); diff != "" {
 		t.Error(diff)
 	}

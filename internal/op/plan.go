@@ -2,8 +2,12 @@ package op
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
+
+	"aura-mcp/internal/text"
 )
 
 // Resource is one thing that a plan touches, as just read. Two reads that differ in any field are a change.
@@ -59,6 +63,8 @@ type Plan struct {
 	// Asks is why a person is asked about a plan whose effects alone would need nobody's approval; "" where they would, or where
 	// nobody is asked. It is asked as what disrupts is.
 	Asks string
+	// What says in a few words what changes, for records that name the tool and the targets anyway.
+	What string
 	// Headline is one sentence in the imperative, such as `Pause the database "prod".`
 	Headline string
 	// Facts are what a person needs to decide: what happens, what is lost, what it costs, whether it can be undone.
@@ -76,6 +82,20 @@ type Plan struct {
 func (p Plan) Same(other Plan) bool {
 	sameSource := p.Source == other.Source || (p.Source != nil && other.Source != nil && *p.Source == *other.Source)
 	return sameSource && p.Effects == other.Effects && p.Confirm == other.Confirm && slices.Equal(p.Targets, other.Targets)
+}
+
+// NoID stands in place of the ID of what does not exist yet.
+const NoID = "no ID yet"
+
+// Brief says what the plan does beyond its tool and its targets: what changes, and where data comes from.
+func (p Plan) Brief() string {
+	parts := []string{p.What}
+	if s := p.Source; s != nil && s.Kind == "snapshot" {
+		parts = append(parts, "from the snapshot "+text.Quote(s.ID))
+	} else if s != nil {
+		parts = append(parts, fmt.Sprintf("from %s (%s)", text.Quote(s.Name), s.ID), s.Detail)
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
 // Shown is the plan as a person is to see it, with every fact read, all at the same time. Who asks a person calls it, once: the

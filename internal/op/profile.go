@@ -83,6 +83,9 @@ func (r inProfile) Images() []Image {
 	return nil
 }
 
+// Made is that of the result.
+func (r inProfile) Made() string { return Made(r.out) }
+
 // with returns a schema with one more property, which comes last.
 func (o *Operation) with(s *schema, property *jsonschema.Schema, required bool) *schema {
 	if s == nil { // the row is unusable; Check tells
@@ -107,5 +110,6 @@ func (o *Operation) with(s *schema, property *jsonschema.Schema, required bool) 
 		o.err = errors.Join(o.err, fmt.Errorf("schema with a profile: %w", err))
 		return s
 	}
+	out.sizes = s.sizes
 	return out
 }

@@ -113,6 +113,14 @@ func StateOf(out any) State {
 	return told.State
 }
 
+// Made is the ID of what an operation has created, as its result tells with a method Made() string; empty for others.
+func Made(out any) string {
+	if made, ok := out.(interface{ Made() string }); ok {
+		return made.Made()
+	}
+	return ""
+}
+
 // Encode is the one JSON form of results: compact, nothing escaped for HTML, invisible characters shown as escapes.
 func Encode(out any) ([]byte, error) {
 	var b bytes.Buffer

@@ -17,6 +17,7 @@ type schema struct {
 	root     *jsonschema.Schema
 	resolved *jsonschema.Resolved
 	encoded  json.RawMessage
+	sizes    map[string]string // of the arguments that are one: their unit
 }
 
 // schemaFor infers the schema of a struct. Beyond the json tag (omitempty: optional) and the jsonschema tag (description),
@@ -37,6 +38,7 @@ func schemaFor[T any]() (*schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema of %s %w", t, err)
 	}
+	s.sizes = sizes(t)
 	return s, nil
 }
 
