@@ -1,6 +1,7 @@
 package tools_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"testing"
@@ -36,7 +37,7 @@ func FuzzPrepare(f *testing.F) {
 			t.Fatalf("%s %s: %v", o.Spec.Name, text, err)
 		}
 		again, err := o.Prepare(canonical)
-		if err != nil || string(again.Arguments()) != string(request.Arguments()) {
+		if err != nil || !bytes.Equal(again.Arguments(), request.Arguments()) {
 			t.Errorf("%s: %s became %s and then %s, %v", o.Spec.Name, text, request.Arguments(), again.Arguments(), err)
 		}
 	})
