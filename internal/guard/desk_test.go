@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -89,5 +91,43 @@ func TestARefusalThatCannotBeWrittenIsLogged(t *testing.T) {
 		if logged := strings.Contains(log.String(), "a refusal could not be written to the audit"); !out.IsError || logged != wanted {
 			t.Errorf("with a journal in %q: logged %v, want %v: %s", place, logged, wanted, &log)
 		}
+	}
+}
+
+func TestAPendingAnswerSaysWhereThePersonIs(t *testing.T) {
+	t.Parallel()
+	unseen := func(context.Context, *Desk) error { return ErrUnseen }
+	seen := func(_ context.Context, d *Desk) error {
+		for _, a := range d.List() {
+			d.Seen(a.ID)
+		}
+		return nil
+	}
+	for _, tt := range []struct {
+		name       string
+		doors      Doors
+		where, not string
+	}{
+		{"a page that nobody looks at", Doors{Page: unseen}, "no browser has shown the question", "at a terminal"},
+		{"a page that nobody looks at, and a terminal", Doors{Page: unseen, Terminal: unseen}, "no browser has shown the question", "at a terminal"},
+		{"a terminal alone", Doors{Terminal: unseen}, "it is asked at a terminal", "browser"},
+		{"a page in front of them", Doors{Page: seen}, "the question is on the approval page in their browser", "aura-mcp approve"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g, err := New(Options{Policy: Fixed(Policy{}), Journal: audit.InMemory(), Log: slog.New(slog.DiscardHandler), Doors: tt.doors})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, _ := request(t, "destroy_thing", "precious")
+				out := g.Handle(t.Context(), r.Operation, r.call, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "destroy_thing", Arguments: map[string]any{"thing": "precious"}}})
+				content, _ := mcp.AsTextContent(out.Content[0])
+				if out.IsError || !strings.Contains(content.Text, tt.where) || strings.Contains(strings.Replace(content.Text, "in a terminal on this machine", "", 1), tt.not) {
+					t.Errorf("it says %s", content.Text)
+				}
+				<-time.After(planTime + time.Second) // its time runs out, and with it its timer
+			})
+		})
 	}
 }
