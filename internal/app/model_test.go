@@ -33,6 +33,7 @@ type step struct {
 	Fault  string `json:"fault,omitempty"`
 	Place  string `json:"place,omitempty"` // what the fault strikes
 	Times  int    `json:"times,omitempty"`
+	Skip   int    `json:"skip,omitempty"`   // how many requests of the kind it spares first
 	Others string `json:"others,omitempty"` // what a colleague does in the console while the person decides
 	Twice  bool   `json:"twice,omitempty"`  // the host sends the call twice at once
 }
@@ -69,6 +70,9 @@ func drawStep(t *rapid.T) step {
 		all := troubles()
 		s.Fault = all[rapid.IntRange(0, len(all)-1).Draw(t, "fault")].name
 		s.Place = pick("place", "read", "change")
+		if s.Place == "read" {
+			s.Skip = rapid.IntRange(0, 12).Draw(t, "skip")
+		}
 		s.Times = rapid.SampledFrom([]int{1, 2, 1000}).Draw(t, "times")
 	}
 	return s
@@ -237,7 +241,7 @@ func (p *player) arm(s step, change string) (lied bool) {
 			p.sim.Fail(down)
 		}
 		fault := trouble.fault
-		fault.Method, fault.Times = http.MethodGet, s.Times
+		fault.Method, fault.Times, fault.Skip = http.MethodGet, s.Times, s.Skip
 		if s.Place == "change" {
 			fault.Method, fault.Path, _ = strings.Cut(change, " ")
 		}
