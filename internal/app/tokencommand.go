@@ -37,8 +37,8 @@ func tokenCreateCommand(p Process) *cobra.Command {
 		Short: "Make a token for somebody who uses a server over HTTP",
 		Long: `create makes a random token and prints it, once: only its digest is kept, in the config file. Whoever has the token uses the
 server as NAME, which stands in the audit. A running server takes it at once. To take it back, delete its table from the file.
-What costs, interrupts or destroys needs a person, who approves on a page of the server with a passphrase that the holder of the
-token alone does not have: --passphrase asks for one at this terminal, and "aura-mcp token passphrase NAME" sets one later.`,
+What costs, interrupts or destroys needs an approval, which is given on a page of the server, with a passphrase that comes not with
+the token: --passphrase asks for one at this terminal, and "aura-mcp token passphrase NAME" sets one later.`,
 		Example: "  aura-mcp token create anna --passphrase\n  aura-mcp token create dashboard --read-only",
 		Args:    usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -59,9 +59,9 @@ func tokenPassphraseCommand(p Process) *cobra.Command {
 	var show bool
 	c := &cobra.Command{
 		Use:   "passphrase NAME",
-		Short: "Set the passphrase with which the person of a token approves",
+		Short: "Set the passphrase with which the holder of a token approves",
 		Long: `passphrase asks for a passphrase at this terminal and keeps a slow salted hash of it with the token, in the config file. With it
-the person of the token signs in on the approval page of the server. Nobody gets at it by the token, so an assistant that has the
+its holder signs in on the approval page of the server. Nobody gets at it by the token, so an assistant that has the
 token cannot approve. A running server takes it at once, and whoever had signed in with another one is signed out.`,
 		Example: "  aura-mcp token passphrase anna",
 		Args:    usageArgs(cobra.ExactArgs(1)),

@@ -104,13 +104,13 @@ func (r *Remote) where(e *entry, view Approval) (where, next string) {
 	where = "the question is on the approval page, which nobody has opened yet"
 	select {
 	case <-e.seen:
-		where = "the person has the question on the approval page"
+		where = "it is shown on the approval page"
 	default:
 	}
 	if view.Position > 0 {
 		where = others(view.Position)
 	}
-	return where, fmt.Sprintf("give the person this address, where they sign in %s and decide: %s", r.As, r.Page(view.ID))
+	return where, fmt.Sprintf("tell the person to open %s (they sign in %s) and to decide there", r.Page(view.ID), r.As)
 }
 
 // cannotAskRemote tells what a person elsewhere can do.
