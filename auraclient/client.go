@@ -29,7 +29,10 @@
 // All methods may be used by several goroutines at once.
 package auraclient
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
 // DefaultBaseURL is where Aura's management API lives.
 const DefaultBaseURL = "https://api.neo4j.io"
@@ -89,3 +92,22 @@ func (c *Client) Bulk() *Client { return c.conn.client(bulk) }
 // request budget with c; its requests use at most a fifth of the budget and
 // leave room for single calls as those of [Client.Bulk] do.
 func (c *Client) Background() *Client { return c.conn.client(background) }
+
+type partyKey struct{}
+
+// OnBehalfOf returns a context whose requests count as a party's. Where several
+// parties use one client at the same time, none gets more than half of the request
+// budget, so that one cannot take it from the others. Without a party a request
+// counts for nobody.
+func OnBehalfOf(ctx context.Context, party string) context.Context {
+	return context.WithValue(ctx, partyKey{}, party)
+}
+
+func partyOf(ctx context.Context) string {
+	party, _ := ctx.Value(partyKey{}).(string)
+	return party
+}
+
+// Budget reports how many requests could be sent at once, of those that any 60
+// seconds allow.
+func (c *Client) Budget() (left, limit int) { return c.conn.limiter.budget() }

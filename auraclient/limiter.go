@@ -15,7 +15,6 @@ const (
 	single class = iota // somebody waits for this one call
 	bulk
 	background
-	classes
 )
 
 const (
@@ -30,34 +29,42 @@ const (
 // or make a fleet read wait although the minute is free.
 type limiter struct {
 	perWindow int
-	turn      [classes]chan struct{} // held by the first in line; Go serves the others in order
 
 	mu          sync.Mutex
-	waiting     [classes]int
+	lines       map[line]*queue
 	sends       []send // within the last window, oldest first
 	pausedUntil time.Time
 	paused      chan struct{} // closed when a pause begins
 }
 
 type send struct {
-	at    time.Time
+	at time.Time
+	line
+}
+
+// line is who waits together: requests of one class on one party's behalf.
+type line struct {
 	class class
+	party string
+}
+
+// queue is a line's. Its turn is held by the first; Go serves the others in order.
+type queue struct {
+	turn   chan struct{}
+	length int
 }
 
 func newLimiter(perWindow int) *limiter {
-	l := &limiter{perWindow: perWindow, paused: make(chan struct{})}
-	for i := range l.turn {
-		l.turn[i] = make(chan struct{}, 1)
-	}
-	return l
+	return &limiter{perWindow: perWindow, paused: make(chan struct{}), lines: map[line]*queue{}}
 }
 
 // acquire waits until a request of the class may be sent and counts it as sent.
 // It returns a [*BudgetError] at once when that would be too late. held is told
 // how long it will be where somebody would notice.
 func (l *limiter) acquire(ctx context.Context, c class, held func(time.Duration)) error {
-	wait, err := l.join(ctx, c)
-	defer l.leave(c)
+	in := line{c, partyOf(ctx)}
+	q, wait, err := l.join(ctx, in)
+	defer l.leave(in)
 	if err != nil {
 		return err
 	}
@@ -65,13 +72,13 @@ func (l *limiter) acquire(ctx context.Context, c class, held func(time.Duration)
 		held(wait)
 	}
 	select {
-	case l.turn[c] <- struct{}{}:
-		defer func() { <-l.turn[c] }()
+	case q.turn <- struct{}{}:
+		defer func() { <-q.turn }()
 	case <-ctx.Done():
 		return interrupted(ctx)
 	}
 	for {
-		wait, paused, err := l.take(ctx, c)
+		wait, paused, err := l.take(ctx, in)
 		if wait <= 0 || err != nil {
 			return err
 		}
@@ -90,40 +97,50 @@ func interrupted(ctx context.Context) error {
 }
 
 // join stands in line, unless the line is too long already.
-func (l *limiter) join(ctx context.Context, c class) (time.Duration, error) {
+func (l *limiter) join(ctx context.Context, in line) (*queue, time.Duration, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting[c]++
-	return l.estimate(ctx, c, l.waiting[c]-1)
+	q := l.lines[in]
+	if q == nil {
+		q = &queue{turn: make(chan struct{}, 1)}
+		l.lines[in] = q
+	}
+	q.length++
+	wait, err := l.estimate(ctx, in, q.length-1)
+	return q, wait, err
 }
 
-func (l *limiter) leave(c class) {
+func (l *limiter) leave(in line) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waiting[c]--
+	if q := l.lines[in]; q.length > 1 {
+		q.length--
+		return
+	}
+	delete(l.lines, in)
 }
 
 // take counts a send if there is room now, and else says when to look again.
-func (l *limiter) take(ctx context.Context, c class) (time.Duration, <-chan struct{}, error) {
+func (l *limiter) take(ctx context.Context, in line) (time.Duration, <-chan struct{}, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	wait, err := l.estimate(ctx, c, 0)
+	wait, err := l.estimate(ctx, in, 0)
 	if err == nil && wait <= 0 {
-		l.sends = append(l.sends, send{time.Now(), c})
+		l.sends = append(l.sends, send{time.Now(), in})
 	}
 	return wait, l.paused, err
 }
 
 // estimate says how long a request with so many others of its class ahead of it
 // will have to wait, and refuses what the caller cannot wait out.
-func (l *limiter) estimate(ctx context.Context, c class, ahead int) (time.Duration, error) {
+func (l *limiter) estimate(ctx context.Context, in line, ahead int) (time.Duration, error) {
 	if ctx.Err() != nil {
 		return 0, interrupted(ctx)
 	}
 	now := time.Now()
 	l.sends = slices.DeleteFunc(l.sends, func(s send) bool { return now.Sub(s.at) >= window })
 	pause := max(0, l.pausedUntil.Sub(now))
-	wait := max(pause, l.room(c, now, ahead).Sub(now))
+	wait := max(pause, l.room(in, now, ahead).Sub(now))
 	deadline, limited := ctx.Deadline()
 	if limited && wait > 0 && now.Add(wait).After(deadline) || pause > longPause {
 		return 0, &BudgetError{Wait: wait, Paused: pause > 0}
@@ -134,10 +151,10 @@ func (l *limiter) estimate(ctx context.Context, c class, ahead int) (time.Durati
 // room returns when the class has room for one more send after those ahead, if
 // nobody else came: each send has to be a window after the one that is its
 // class's limit before it.
-func (l *limiter) room(c class, now time.Time, ahead int) time.Time {
+func (l *limiter) room(in line, now time.Time, ahead int) time.Time {
 	// Beside its own fifth, polling keeps out of the reserve as bulk reads do.
 	at := now
-	if c == background {
+	if in.class == background {
 		var own []time.Time
 		for _, s := range l.sends {
 			if s.class == background {
@@ -146,8 +163,13 @@ func (l *limiter) room(c class, now time.Time, ahead int) time.Time {
 		}
 		at = after(own, max(1, l.perWindow/5), now, ahead)
 	}
+	if shared, own := l.sharedWith(in.party); shared {
+		if t := after(own, max(1, l.perWindow/2), now, 0); t.After(at) {
+			at = t
+		}
+	}
 	limit := l.perWindow
-	if c != single {
+	if in.class != single {
 		limit = max(1, l.perWindow-l.perWindow/8)
 	}
 	all := make([]time.Time, len(l.sends), len(l.sends)+ahead+1)
@@ -158,6 +180,45 @@ func (l *limiter) room(c class, now time.Time, ahead int) time.Time {
 		at = t
 	}
 	return at
+}
+
+// sharedWith reports whether others have sent within the window or want to, and
+// when the party itself has. Alone, a party may use all there is; with others, half.
+func (l *limiter) sharedWith(party string) (shared bool, own []time.Time) {
+	if party == "" {
+		return false, nil
+	}
+	for _, s := range l.sends {
+		if s.party == party {
+			own = append(own, s.at)
+		} else if s.party != "" {
+			shared = true
+		}
+	}
+	if !shared {
+		for waiting := range l.lines {
+			shared = shared || waiting.party != "" && waiting.party != party
+		}
+	}
+	return shared, own
+}
+
+// budget says how many single requests could be sent at once, and how many any
+// window allows.
+func (l *limiter) budget() (left, limit int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	recent := 0
+	for _, s := range l.sends {
+		if now.Sub(s.at) < window {
+			recent++
+		}
+	}
+	if l.pausedUntil.After(now) {
+		return 0, l.perWindow
+	}
+	return max(0, l.perWindow-recent), l.perWindow
 }
 
 // after continues the send times by ahead+1 sends and returns the last.

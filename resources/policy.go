@@ -37,8 +37,8 @@ type Standing struct {
 }
 
 // policy tells what the server may do, and how approvals work.
-func (r *Resources) policy(context.Context, string) (Content, error) {
-	p := r.o.Policy()
+func (r *Resources) policy(ctx context.Context, _ string) (Content, error) {
+	p := r.o.Policy(ctx)
 	var b strings.Builder
 	b.WriteString("# What this server may do\n\n")
 	if p.Demo {

@@ -101,7 +101,7 @@ type Options struct {
 	// Catalog is every operation, whether it is on offer or not.
 	Catalog func() []op.Operation
 	// Policy is what the server may do at this moment.
-	Policy func() Policy
+	Policy func(context.Context) Policy
 	// Caller is on whose behalf a request comes.
 	Caller func(context.Context) op.Caller
 	// Demo says that nothing is real.

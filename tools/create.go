@@ -232,7 +232,7 @@ func (f *Fleet) knownFree(all []auraclient.InstanceSummary) string {
 
 // canKeep refuses a create whose password could not be kept.
 func (f *Fleet) canKeep() error {
-	slot, err := f.vault.Prepare(rand.Text())
+	slot, err := f.vault.Prepare(rand.Text(), "")
 	if err != nil {
 		return &op.Error{
 			What:      "the one-time password of a new database could not be kept safe, so none is created: " + err.Error(),
@@ -300,7 +300,7 @@ func (f *Fleet) createAlone(ctx context.Context, call op.Call, aura *auraclient.
 	if !slices.Equal(alike, planned.alike) {
 		return nil, vault.Kept{}, &op.Error{What: fmt.Sprintf("another database named %s has appeared since the approval", text.Quote(planned.request.Name)), Next: "call list_instances, and ask the person whether they still want this one", Unchanged: true}
 	}
-	slot, err := f.vault.Prepare(rand.Text())
+	slot, err := f.vault.Prepare(rand.Text(), call.Caller.Principal)
 	if err != nil {
 		return nil, vault.Kept{}, &op.Error{What: "the password could not be kept safe, so nothing was created: " + err.Error(), Next: "tell the person", Unchanged: true, Err: err}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -25,8 +26,9 @@ type account struct {
 	fleet   *tools.Fleet
 	catalog func() []op.Operation
 
-	mu  sync.Mutex
-	key credentials.Key // once found
+	mu     sync.Mutex
+	key    credentials.Key    // once found
+	client *auraclient.Client // the newest; nil until the first connection
 }
 
 // clientID is whose account it is; "" until the first connection.
@@ -67,8 +69,12 @@ func (p Process) newAccount(s *setup, c config.Config) (*account, error) {
 	a.catalog = sync.OnceValue(func() []op.Operation {
 		catalog := a.fleet.Catalog()
 		if s.settings.Named {
+			choice := s.settings.Names()
+			if s.remote != nil {
+				choice = []string{c.Name} // who calls decides, not the call
+			}
 			for i, o := range catalog {
-				catalog[i] = o.InProfile(c.Name, s.settings.Names(), s.settings.Default)
+				catalog[i] = o.InProfile(c.Name, choice, s.settings.Default)
 			}
 		}
 		return catalog
@@ -81,6 +87,7 @@ func (p Process) connector(s *setup, a *account) (func(context.Context) (*auracl
 	if s.demo {
 		a.key = credentials.Key{ID: aurasim.DemoClientID, Secret: aurasim.DemoClientSecret, From: "the demo"}
 		client, err := s.client(a.config, a.key, "https://demo.invalid", "", s.sim.Transport())
+		a.client = client
 		return func(context.Context) (*auraclient.Client, error) { return client, nil }, err
 	}
 	// A key of no account judges the addresses; it is never sent.
@@ -95,14 +102,30 @@ func (p Process) connector(s *setup, a *account) (func(context.Context) (*auracl
 		if key.Warning != "" {
 			s.log.Warn("credentials", "warning", key.Warning)
 		}
-		return s.client(a.config, key, a.config.BaseURL, a.config.AuthURL, http.DefaultTransport)
+		client, err := s.client(a.config, key, a.config.BaseURL, a.config.AuthURL, http.DefaultTransport)
+		if err == nil {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.client = client
+		}
+		return client, err
 	}, nil
+}
+
+// budget is how many requests to Aura can be sent at once, of those that any minute allows.
+func (a *account) budget() (left, limit int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.client == nil {
+		return a.config.RequestsPerMinute, a.config.RequestsPerMinute
+	}
+	return a.client.Budget()
 }
 
 // client makes a client that has sent nothing yet.
 func (s *setup) client(c config.Config, key credentials.Key, baseURL, authURL string, transport http.RoundTripper) (*auraclient.Client, error) {
 	options := []auraclient.Option{
-		auraclient.WithBaseURL(baseURL), auraclient.WithTransport(transport), auraclient.WithLogger(s.log),
+		auraclient.WithBaseURL(baseURL), auraclient.WithTransport(s.counted(transport)), auraclient.WithLogger(s.log),
 		auraclient.WithUserAgent("aura-mcp/" + version()), auraclient.WithRateLimit(c.RequestsPerMinute),
 	}
 	if key.MetricsID != "" {
@@ -123,6 +146,12 @@ func (s *setup) client(c config.Config, key credentials.Key, baseURL, authURL st
 	return client, err
 }
 
+// operation is one of the account's, by the name of one of the catalogue.
+func (a *account) operation(name string) op.Operation {
+	catalog := a.catalog()
+	return catalog[slices.IndexFunc(catalog, func(o op.Operation) bool { return o.Spec.Name == name })]
+}
+
 // withoutKey says to a model why there are no credentials.
 func withoutKey(err error) error {
 	problem, ok := errors.AsType[*credentials.NoKeyError](err)
@@ -140,6 +169,25 @@ func withoutKey(err error) error {
 type accounts struct {
 	all       []*account
 	byDefault *account // nil where each call has to name its profile
+}
+
+// of returns the account of a caller's profile, or nil.
+func (a accounts) of(profile string) *account {
+	for _, one := range a.all {
+		if one.caller == profile {
+			return one
+		}
+	}
+	return nil
+}
+
+// budget is that of all accounts together.
+func (a accounts) budget() (left, limit int) {
+	for _, one := range a.all {
+		l, m := one.budget()
+		left, limit = left+l, limit+m
+	}
+	return left, limit
 }
 
 // several reports whether a call can choose.

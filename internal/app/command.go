@@ -24,8 +24,8 @@ func rootCommand(p Process) *cobra.Command {
 		Use:   "aura-mcp",
 		Short: "Run a fleet of Neo4j Aura databases through an AI assistant (MCP server)",
 		Long: `aura-mcp is an MCP server for Neo4j Aura. Without a command it speaks MCP on standard input and output: that is what
-an assistant's configuration launches. "aura-mcp demo" shows it at work without an account, "aura-mcp install" enters it into
-an assistant's configuration, and "aura-mcp doctor" says what to mend. Exit status: 0 done, 1 the call failed or was refused,
+an assistant's configuration launches. With --transport http it serves a team. "aura-mcp demo" shows it at work without an
+account, "aura-mcp install" enters it into an assistant's configuration, and "aura-mcp doctor" says what to mend. Exit status: 0 done, 1 the call failed or was refused,
 2 the command line or a setting is wrong; of "aura-mcp health" it is the verdict.`,
 		Args:          usageArgs(cobra.NoArgs),
 		SilenceUsage:  true,
@@ -48,7 +48,11 @@ an assistant's configuration, and "aura-mcp doctor" says what to mend. Exit stat
 				case <-ctx.Done():
 				}
 			}()
-			err = serveStdio(ctx, s.server, p.Stdin, p.Stdout, s.log)
+			if s.remote != nil {
+				err = s.serveHTTP(ctx)
+			} else {
+				err = serveStdio(ctx, s.server, p.Stdin, p.Stdout, s.log)
+			}
 			s.gate.Settle()
 			if cause := context.Cause(ctx); err == nil && cause != nil && !errors.Is(cause, context.Canceled) {
 				return cause
@@ -64,7 +68,7 @@ an assistant's configuration, and "aura-mcp doctor" says what to mend. Exit stat
 		return usageError{fmt.Errorf("%w; see %s --help", err, c.CommandPath())}
 	})
 	addFleetFlags(root.Flags(), flags)
-	root.AddCommand(demoCommand(p), callCommand(p), approveCommand(p), auditCommand(p), configCommand(p), doctorCommand(p), healthCommand(p), simulateCommand(p), versionCommand())
+	root.AddCommand(demoCommand(p), callCommand(p), approveCommand(p), auditCommand(p), configCommand(p), doctorCommand(p), healthCommand(p), healthcheckCommand(p), simulateCommand(p), tokenCommand(p), versionCommand())
 	root.AddCommand(installCommand(p))
 	return root
 }
@@ -99,7 +103,7 @@ func addFleetFlags(fs *pflag.FlagSet, f *fleetFlags) {
 func addSettingFlags(fs *pflag.FlagSet, f *fleetFlags) {
 	fs.VarP(&settingFlag{set: f.set, key: "config"}, "config", "", "use this config `file` instead of the user's own")
 	fs.VarP(&settingFlag{set: f.set, key: "profile"}, "profile", "", "use this profile of the config file alone, by its `name`")
-	for _, s := range settingFlags() {
+	for _, s := range settingFlags(f.serves) {
 		flag := fs.VarPF(&settingFlag{set: f.set, key: s.Key}, s.Flag, "", s.Help)
 		if s.Default == "false" {
 			flag.NoOptDefVal = "true"

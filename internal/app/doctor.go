@@ -131,8 +131,8 @@ func (d *doctor) examine(ctx context.Context) int {
 		d.tell(finding{Check: "settings", Status: warning, Message: n})
 	}
 	quiet := d.process
-	quiet.Stderr = io.Discard // what the server would log about the settings has just been said
-	s, err := quiet.setup(d.flags)
+	quiet.Stderr = io.Discard      // what the server would log about the settings has just been said
+	s, err := quiet.setup(d.flags) //nolint:contextcheck // what it starts outlasts a call
 	if err != nil {
 		d.tell(finding{Check: "settings", Status: problem, Message: err.Error()})
 		return ExitFailure

@@ -212,7 +212,7 @@ func (d *doctor) mendPlace() string {
 
 func (d *doctor) secrets(sink string, demo bool) finding {
 	f := finding{Check: "passwords", Status: fine}
-	slot, err := vault.New(vault.Sink(sink), d.process.secrets(demo)).Prepare("doctor")
+	slot, err := vault.New(vault.Sink(sink), d.process.secrets(demo)).Prepare("doctor", "")
 	switch {
 	case err != nil:
 		f.Status, f.Message = problem, "one-time passwords could not be kept: "+err.Error()

@@ -15,7 +15,7 @@ import (
 func policyOf(c config.Config) guard.Policy {
 	p := guard.Policy{
 		ReadOnly: c.ReadOnly, Toolsets: c.Toolsets, Denied: c.DeniedTools, Protected: c.Protected, Locked: c.Locked,
-		MaxMemory: c.MaxMemory, MaxInstances: c.MaxInstances, Regions: c.AllowedRegions, Types: c.AllowedTypes,
+		MaxMemory: c.MaxMemory, MaxInstances: c.MaxInstances, Regions: c.AllowedRegions, Types: c.AllowedTypes, TrustClient: c.Serving.TrustClient,
 	}
 	p.Approval = guard.WayByEffect{Billable: guard.Way(c.Approval.Billable), Disruptive: guard.Way(c.Approval.Disruptive), Destructive: guard.Way(c.Approval.Destructive)}
 	for _, s := range c.Preapproved {
@@ -34,6 +34,7 @@ type policySource struct {
 
 	mu   sync.Mutex
 	last map[string]guard.Policy // by profile, as callers have it: the last that could be read
+	from config.Profiles         // the settings that last is from
 	err  error                   // why the file as it is now cannot be
 	seen stamp                   // the version of the file that last and err are about
 }
@@ -51,7 +52,7 @@ func stampOf(file string) stamp {
 
 // newPolicySource begins with the settings as they were read at the start.
 func newPolicySource(p config.Profiles, load func() (config.Profiles, error), log *slog.Logger) *policySource {
-	return &policySource{load: load, file: p.File, log: log, begun: time.Now(), last: policies(p), seen: stampOf(p.File)}
+	return &policySource{load: load, file: p.File, log: log, begun: time.Now(), last: policies(p), from: p, seen: stampOf(p.File)}
 }
 
 // callerProfile is a profile as callers have it: without a name where the settings give none.
@@ -92,7 +93,7 @@ func (s *policySource) read() {
 			}
 		}
 		if s.err == nil {
-			s.last = next
+			s.last, s.from = next, p
 			s.log.Info("settings read again", "file", s.file)
 			return
 		}
@@ -109,4 +110,12 @@ func (s *policySource) since(profile string) (guard.Policy, time.Time, error) {
 		return p, s.begun, err
 	}
 	return p, time.Unix(0, s.seen.modified), err
+}
+
+// serving is who may use the server over HTTP, as the settings have it now. Where they cannot be read it is as before.
+func (s *policySource) serving() config.Profiles {
+	_, _ = s.policy("") // reads them again where they have changed; what is wrong with them is logged there
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from
 }

@@ -18,25 +18,27 @@ import (
 // promptDesk hands out the prompts that the policy leaves something to do. It asks the policy each time, since that may change
 // while the server runs.
 type promptDesk struct {
-	withholds func(op.Spec) error // says which rule keeps a tool from being offered, or nil
+	withholds func(context.Context, op.Spec) error // says which rule keeps a tool from being offered to the caller, or nil
 	catalog   []prompts.Prompt
 	tools     []op.Spec // there once the offer is made
 	demo      bool
 }
 
 // withheld says why a tool is not on offer, or nil where it is, or is none.
-func (d *promptDesk) withheld(tool string) error {
-	n := slices.IndexFunc(d.tools, func(s op.Spec) bool { return s.Name == tool })
-	if n < 0 {
-		return nil
+func (d *promptDesk) withheld(ctx context.Context) func(tool string) error {
+	return func(tool string) error {
+		n := slices.IndexFunc(d.tools, func(s op.Spec) bool { return s.Name == tool })
+		if n < 0 {
+			return nil
+		}
+		return d.withholds(ctx, d.tools[n])
 	}
-	return d.withholds(d.tools[n])
 }
 
 // hides reports whether a prompt is left out of the list.
-func (d *promptDesk) hides(name string) bool {
+func (d *promptDesk) hides(ctx context.Context, name string) bool {
 	p, err := d.find(name)
-	return err != nil || p.Offered(d.withheld) != nil
+	return err != nil || p.Offered(d.withheld(ctx)) != nil
 }
 
 func (d *promptDesk) find(name string) (prompts.Prompt, error) {
@@ -58,15 +60,15 @@ func (d *promptDesk) find(name string) (prompts.Prompt, error) {
 func (d *promptDesk) prompts() []server.ServerPrompt {
 	var out []server.ServerPrompt
 	for _, p := range d.catalog {
-		out = append(out, server.ServerPrompt{Prompt: p.MCP(), Handler: func(_ context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
-			return d.get(p, request.Params.Arguments)
+		out = append(out, server.ServerPrompt{Prompt: p.MCP(), Handler: func(ctx context.Context, request mcp.GetPromptRequest) (*mcp.GetPromptResult, error) {
+			return d.get(ctx, p, request.Params.Arguments)
 		}})
 	}
 	return out
 }
 
-func (d *promptDesk) get(p prompts.Prompt, arguments map[string]string) (*mcp.GetPromptResult, error) {
-	body, err := p.Render(arguments, d.withheld)
+func (d *promptDesk) get(ctx context.Context, p prompts.Prompt, arguments map[string]string) (*mcp.GetPromptResult, error) {
+	body, err := p.Render(arguments, d.withheld(ctx))
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +85,7 @@ func (d *promptDesk) get(p prompts.Prompt, arguments map[string]string) (*mcp.Ge
 // misused is the answer to a request for a prompt that is not there or whose arguments do not fit, and nil for every other
 // message. The library passes on what a prompt says as an internal error (-32603), where the protocol wants invalid parameters
 // (-32602), so a transport asks here first.
-func (s *mcpServer) misused(line []byte) map[string]any {
+func (s *mcpServer) misused(ctx context.Context, line []byte) map[string]any {
 	if !bytes.Contains(line, []byte(mcp.MethodPromptsGet)) {
 		return nil
 	}
@@ -97,7 +99,7 @@ func (s *mcpServer) misused(line []byte) map[string]any {
 	if json.Unmarshal(line, &request) != nil || request.Method != string(mcp.MethodPromptsGet) || !request.hasID() || s.ready() != nil {
 		return nil // the library has an answer to that
 	}
-	err := s.desk.check(request.Params.Name, request.Params.Arguments)
+	err := s.desk.check(ctx, request.Params.Name, request.Params.Arguments)
 	if err == nil {
 		return nil
 	}
@@ -108,7 +110,7 @@ func (s *mcpServer) misused(line []byte) map[string]any {
 }
 
 // check says what is wrong with a request for a prompt.
-func (d *promptDesk) check(name string, given map[string]any) error {
+func (d *promptDesk) check(ctx context.Context, name string, given map[string]any) error {
 	p, err := d.find(name)
 	if err != nil {
 		return err
@@ -121,6 +123,6 @@ func (d *promptDesk) check(name string, given map[string]any) error {
 		}
 		arguments[key] = words
 	}
-	_, err = p.Render(arguments, d.withheld)
+	_, err = p.Render(arguments, d.withheld(ctx))
 	return err
 }

@@ -148,7 +148,7 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	}
 	s := &setup{gate: gate, log: log}
 	s.accounts.byDefault = &account{fleet: fleet, catalog: func() []op.Operation { return catalog }}
-	pages := s.resources(&policySource{last: map[string]guard.Policy{"": o.policy}, err: o.policyErr, begun: time.Now()})
+	pages := s.resources(&policySource{last: map[string]guard.Policy{"": o.policy}, err: o.policyErr, begun: time.Now()}, nil)
 	r.server = newServer(serverOptions{Catalog: func() []op.Operation { return catalog }, Prompts: prompts.All(), Gate: gate, Resources: pages, Log: log, Instructions: "test"})
 	if err := r.server.ready(); err != nil {
 		t.Fatal(err)

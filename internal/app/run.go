@@ -108,6 +108,7 @@ type setup struct {
 	gate     *guard.Gate
 	journal  *audit.Journal
 	sim      *aurasim.Server // the demo's
+	remote   *remote         // nil on stdio and in commands
 	close    func()          // ends the ways to the person
 }
 
@@ -146,6 +147,11 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		return nil, usageError{err}
 	}
 	s := &setup{settings: settings, demo: f.demo, log: slog.New(slog.NewTextHandler(p.Stderr, &slog.HandlerOptions{Level: settings.LogLevel}))}
+	if f.serves {
+		if err := s.overHTTP(p, f); err != nil {
+			return nil, err
+		}
+	}
 	for _, notice := range settings.Notices {
 		s.log.Warn("settings", "notice", notice)
 	}
@@ -164,16 +170,22 @@ func (p Process) setup(f fleetFlags) (*setup, error) {
 		options.PIN = pin
 	}
 	options.Doors, s.close = p.doors(f, s.log)
+	s.remote.guards(&options)
 	gate, err := guard.New(options)
 	if err != nil {
 		return nil, err
 	}
 	s.gate = gate
-	s.server = newServer(serverOptions{
-		Resources: s.resources(policy),
-		Catalog:   s.accounts.all[0].catalog, Accounts: s.accounts, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
-		Instructions: instructions(time.Now(), s.demo, s.readOnly()) + s.accounts.instructions(),
-	})
+	served := serverOptions{
+		Catalog: s.accounts.all[0].catalog, Accounts: s.accounts, Prompts: prompts.All(), Gate: gate, Demo: s.demo, Log: s.log,
+		Instructions: instructions(time.Now(), s.demo, s.readOnly(), s.remote != nil),
+	}
+	if s.remote == nil {
+		served.Instructions += s.accounts.instructions()
+	}
+	s.remote.serves(&served, policy, s.journal)
+	served.Resources = s.resources(policy, served.caller)
+	s.server = newServer(served)
 	return s, nil
 }
 
@@ -215,7 +227,7 @@ func (p Process) addAccounts(s *setup, simState string) error {
 // fleetOptions gives the tools their surroundings. The demo keeps its passwords apart: they open nothing.
 func (p Process) fleetOptions(s *setup, a *account) tools.Options {
 	o := tools.Options{
-		Connect: a.connect, Vault: vault.New(vault.Sink(a.config.SecretSink), p.secrets(s.demo)),
+		Connect: a.connect, Vault: vault.New(s.sink(a.config), p.secrets(s.demo)).WithPage(s.passwordsPage),
 		Journal: s.journal, SafetySnapshots: a.config.SafetySnapshots,
 		Allows:  func(w op.Wants) error { return s.gate.Allows(a.caller, w) },
 		Waiting: func(c op.Caller) []tools.Waiting { return undecided(s.gate, c) },
@@ -226,10 +238,13 @@ func (p Process) fleetOptions(s *setup, a *account) tools.Options {
 	return o
 }
 
+// passwordsPage is where the people of a server over HTTP see the one-time passwords that wait for them.
+func (s *setup) passwordsPage() string { return s.remote.pages.PasswordsAddress() }
+
 // undecided is what a caller has asked for and a person has not decided yet.
 func undecided(gate *guard.Gate, c op.Caller) (out []tools.Waiting) {
 	for _, a := range gate.Desk(c.Principal).List() {
-		if a.Caller == c {
+		if a.Caller.Profile == c.Profile && a.Caller.Principal == c.Principal { // whatever the token of this request allows
 			out = append(out, tools.Waiting{ID: a.ID, Operation: a.Tool, What: a.What, Where: a.Where, Targets: a.About, Asked: a.Asked, Expires: a.Expires})
 		}
 	}
@@ -317,11 +332,11 @@ func version() string {
 	return "devel"
 }
 
-// settingFlags are the flags that stand for settings, by the key they set.
-func settingFlags() []config.Setting {
+// settingFlags are the flags that stand for settings, by the key they set. Some belong to the server alone.
+func settingFlags(serves bool) []config.Setting {
 	var out []config.Setting
 	for _, s := range config.Settings() {
-		if s.Flag != "" {
+		if s.Flag != "" && (serves || !s.Serves()) {
 			out = append(out, s)
 		}
 	}

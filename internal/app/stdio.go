@@ -30,7 +30,7 @@ const (
 // serveStdio speaks MCP on in and out until in ends or ctx is cancelled. Running changes are finished first.
 func serveStdio(ctx context.Context, s *mcpServer, in io.Reader, out io.Writer, log *slog.Logger) error {
 	conversation := &conversation{open: map[string]int{}, following: map[any]bool{}, out: out, quiet: make(chan struct{}, 1)}
-	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log, misused: s.misused}
+	lines := &messages{in: bufio.NewReaderSize(in, 64<<10), conversation: conversation, stop: ctx.Done(), log: log, misused: func(line []byte) map[string]any { return s.misused(ctx, line) }}
 	// A client that crashes reads no more. Writing to it would kill the process, in the middle of a change perhaps.
 	signal.Ignore(syscall.SIGPIPE)
 	stdio := server.NewStdioServer(s.MCPServer)

@@ -20,7 +20,7 @@ import (
 // subscriptions joins what clients subscribe to with the watch over the fleet. The library keeps no subscriptions: it
 // acknowledges them, and its broadcast reaches those who never subscribed and none of those who did in the newest revision.
 type subscriptions struct {
-	pages *resources.Resources
+	pages func(context.Context) (*resources.Resources, error)
 	log   *slog.Logger
 
 	mu    sync.Mutex
@@ -41,7 +41,7 @@ const (
 	afterAcknowledged = 50 * time.Millisecond
 )
 
-func newSubscriptions(pages *resources.Resources, log *slog.Logger) *subscriptions {
+func newSubscriptions(pages func(context.Context) (*resources.Resources, error), log *slog.Logger) *subscriptions {
 	return &subscriptions{pages: pages, log: log, stops: map[subscriber]map[string]func(){}}
 }
 
@@ -127,7 +127,11 @@ func (s *subscriptions) refuse(ctx context.Context, _ any, message any) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, watchPatience)
 	defer cancel()
-	return s.pages.Watchable(ctx, request.Params.URI)
+	pages, err := s.pages(ctx)
+	if err != nil {
+		return err
+	}
+	return pages.Watchable(ctx, request.Params.URI)
 }
 
 // subscribe begins a subscription of the older revisions.
@@ -156,7 +160,11 @@ func (s *subscriptions) begin(ctx context.Context, who subscriber, uri string, c
 	}
 	ctx, cancel := context.WithTimeout(ctx, watchPatience)
 	defer cancel()
-	stop, err := s.pages.Watch(ctx, uri, changed)
+	pages, err := s.pages(ctx)
+	if err != nil {
+		return err
+	}
+	stop, err := pages.Watch(ctx, uri, changed)
 	if err != nil {
 		return err
 	}

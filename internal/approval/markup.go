@@ -19,14 +19,19 @@ var style string
 
 // document is the page at every stage.
 func (s screen) document() g.Node {
+	return document(s.title(), s.tone(), s.brand(), s.before(), s.body(), s.account())
+}
+
+// document is a whole page.
+func document(title, tone string, body ...g.Node) g.Node {
 	return h.Doctype(h.HTML(h.Lang("en"),
 		h.Head(
 			h.Meta(h.Charset("utf-8")),
 			h.Meta(h.Name("viewport"), h.Content("width=device-width, initial-scale=1")),
-			h.TitleEl(g.Text(s.title())),
+			h.TitleEl(g.Text(title)),
 			h.StyleEl(g.Raw(style)),
 		),
-		h.Body(h.Main(h.Class(s.tone()), s.brand(), s.before(), s.body())),
+		h.Body(h.Main(h.Class(tone), g.Group(body))),
 	))
 }
 
@@ -35,6 +40,14 @@ func (s screen) brand() g.Node {
 		g.If(s.Caller.Profile != "", g.Text(" · profile "+s.Caller.Profile)),
 		g.If(s.Demo, g.Group{g.Text(" · "), h.Strong(h.Class("demo"), g.Text("DEMO: nothing here is real"))}),
 	)
+}
+
+// account is for somebody who has signed in.
+func (s screen) account() g.Node {
+	if s.Person == "" {
+		return nil
+	}
+	return account(s.Person, s.Passwords)
 }
 
 // before says what became of the question that was here before this one.
@@ -61,7 +74,7 @@ func (s screen) body() g.Node {
 	case guard.Queued:
 		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text(s.Preview.Headline + " This page shows it when its turn comes."))}
 	case idle:
-		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text("No question is open here. You can close this page: the next question opens one."))}
+		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text("No question is open here. " + s.leave()))}
 	}
 	return s.outcome()
 }
@@ -112,8 +125,16 @@ func (s screen) outcome() g.Node {
 		h.P(h.Strong(g.Text(s.Preview.Headline))),
 		h.Div(h.Role("status"), h.ID("status"), g.Map(s.became(), func(line string) g.Node { return h.P(g.Text(line)) })),
 		h.P(h.Class("tell"), g.Text(s.tell())),
-		h.P(h.Class("small"), g.Text("If another question comes, this page shows it. You can close it: the next question opens a new one.")),
+		h.P(h.Class("small"), g.Text("If another question comes, this page shows it. "+s.leave())),
 	}
+}
+
+// leave says that the page is not needed any more.
+func (s screen) leave() string {
+	if s.Person != "" {
+		return "You can close it: your assistant gives you the address of the next question."
+	}
+	return "You can close it: the next question opens a new one."
 }
 
 func problem(what string, more ...g.Node) g.Node {

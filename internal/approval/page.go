@@ -11,8 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -134,9 +132,10 @@ func (p *Page) Close() {
 // something has to come from the page itself.
 func (p *Page) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{secret}/{$}", p.current)
-	mux.HandleFunc("GET /{secret}/{id}", p.one)
-	mux.HandleFunc("POST /{secret}/{id}", p.decide)
+	shown := desk{Desk: p.desk, log: p.Log}
+	mux.HandleFunc("GET /{secret}/{$}", shown.current)
+	mux.HandleFunc("GET /{secret}/{id}", shown.one)
+	mux.HandleFunc("POST /{secret}/{id}", shown.decide)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secret, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		protect(w.Header())
@@ -145,7 +144,7 @@ func (p *Page) handler() http.Handler {
 			http.Error(w, "not found", http.StatusNotFound)
 		case subtle.ConstantTimeCompare([]byte(secret), []byte(p.secret)) != 1:
 			http.Error(w, "not found", http.StatusNotFound)
-		case r.Method == http.MethodPost && !fromItself(r):
+		case r.Method == http.MethodPost && !fromItself(r, "http://"+r.Host):
 			http.Error(w, "this form was sent by another page", http.StatusForbidden)
 		default:
 			p.mu.Lock()
@@ -170,80 +169,7 @@ func protect(h http.Header) {
 }
 
 // fromItself: browsers name the origin with every form that is sent.
-func fromItself(r *http.Request) bool {
+func fromItself(r *http.Request, origin string) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
-	return r.Header.Get("Origin") == "http://"+r.Host && (site == "" || site == "same-origin")
-}
-
-// current shows the plan whose turn it is. Where none waits, it shows what became of the one before.
-func (p *Page) current(w http.ResponseWriter, r *http.Request) {
-	before, _ := p.desk.Look(r.URL.Query().Get("after"))
-	for _, a := range p.desk.List() {
-		if a.Stage == guard.Shown && decidedHere(a) {
-			p.render(w, http.StatusOK, screen{Approval: a, Before: &before})
-			return
-		}
-	}
-	if before.ID == "" {
-		before.Stage = idle
-	}
-	p.render(w, http.StatusOK, screen{Approval: before})
-}
-
-// idle is the stage of a page that has nothing to show.
-const idle guard.Stage = "idle"
-
-// one shows one plan, however far it has come.
-func (p *Page) one(w http.ResponseWriter, r *http.Request) {
-	a, known := p.desk.Look(r.PathValue("id"))
-	if !known || !decidedHere(a) {
-		p.render(w, http.StatusNotFound, screen{Approval: guard.Approval{Stage: idle}})
-		return
-	}
-	p.render(w, http.StatusOK, screen{Approval: a})
-}
-
-func decidedHere(a guard.Approval) bool { return slices.Contains(a.Ways, guard.Page) }
-
-// decide takes what the person said, and shows what comes of it on a page that can be loaded again without saying it twice.
-func (p *Page) decide(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	if err := r.ParseForm(); err != nil {
-		http.Error(w, "the form could not be read", http.StatusBadRequest)
-		return
-	}
-	said := r.PostForm.Get("decision")
-	if said != "approve" && said != "refuse" {
-		http.Error(w, "the form says neither approve nor refuse", http.StatusBadRequest)
-		return
-	}
-	d := guard.Decision{Approve: said == "approve", Typed: r.PostForm.Get("typed"), PIN: r.PostForm.Get("pin"), Way: guard.Page}
-	err := p.desk.Decide(id, d)
-	mistake, again := errors.AsType[*guard.MistakeError](err)
-	a, known := p.desk.Look(id)
-	switch {
-	case err == nil:
-		w.Header().Set("Location", url.PathEscape(id))
-		w.WriteHeader(http.StatusSeeOther)
-	case again:
-		p.render(w, http.StatusUnprocessableEntity, screen{Approval: a, Problem: mistake.What, AtPIN: mistake.PIN, Typed: d.Typed})
-	case known:
-		p.render(w, http.StatusConflict, screen{Approval: a, Late: true})
-	default:
-		p.render(w, http.StatusNotFound, screen{Approval: guard.Approval{Stage: idle}})
-	}
-}
-
-func (p *Page) render(w http.ResponseWriter, status int, s screen) {
-	if s.Stage == guard.Shown {
-		p.desk.Seen(s.ID)
-	}
-	if wait, to := s.refresh(); wait > 0 {
-		w.Header().Set("Refresh", fmt.Sprintf("%d; url=%s", int(wait.Seconds()), to))
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	if err := s.document().Render(w); err != nil {
-		p.Log.Debug("the approval page was not sent whole", "error", err)
-	}
+	return r.Header.Get("Origin") == origin && (site == "" || site == "same-origin")
 }

@@ -19,6 +19,9 @@ type screen struct {
 	AtPIN   bool            // the problem is with the PIN
 	Typed   string          // the answer, to be mended
 	Late    bool            // the answer came when the plan was not open any more
+	// Person is who has signed in, and Passwords how many wait for them; neither is there at the person's own machine.
+	Person    string
+	Passwords int
 }
 
 // leftOpen is how long a page with an outcome goes on looking for the next plan.

@@ -77,7 +77,11 @@ type Journal struct {
 	mu      sync.Mutex
 	lines   []Line
 	running map[string]*flock.Flock // by operation, of this process
+	watch   func(Line)
 }
+
+// Watch has f told of every line from now on, before it is written. It is for one who counts, and is set before the first line.
+func (j *Journal) Watch(f func(Line)) { j.watch = f }
 
 // Open returns the journal in dir, which is made at the first write. Without a dir every write fails.
 func Open(dir string) *Journal { return &Journal{dir: dir} }
@@ -87,6 +91,9 @@ func InMemory() *Journal { return &Journal{memory: true} }
 
 // Write appends a line and waits until it is on the disk.
 func (j *Journal) Write(l Line) error {
+	if j.watch != nil {
+		j.watch(l)
+	}
 	if j.memory {
 		j.mu.Lock()
 		defer j.mu.Unlock()

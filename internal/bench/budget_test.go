@@ -23,6 +23,7 @@ func budgets() []budget {
 		{name: "ListTime", what: "list_instances of 100, 50 ms a request", unit: "ms", limit: 1.3, relative: true, against: "ideal, 8 at a time", measure: listTime},
 		{name: "ListTokens", what: "list_instances of 60", unit: "tokens", limit: 4500, measure: listTokens},
 		{name: "FleetPageTokens", what: "aura://fleet of 100, all known", unit: "tokens", limit: fleetPageLimit, measure: fleetPageTokens},
+		{name: "HTTP", what: "get_instance over HTTP, slowest 1 %, 200 clients", unit: "ms", limit: 10, relative: true, against: "median call", measure: httpLatency},
 	}
 }
 

@@ -187,10 +187,16 @@ var residentLine = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`)
 
 func (s *session) residentMB(b *testing.B) float64 {
 	b.Helper()
+	return residentOf(b, s.cmd.Process.Pid)
+}
+
+// residentOf is the resident memory of a process in MB.
+func residentOf(b *testing.B, pid int) float64 {
+	b.Helper()
 	if runtime.GOOS != "linux" {
 		b.Skip("resident memory is read from /proc, which only Linux has")
 	}
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -36,8 +36,9 @@ type Config struct {
 	MaxInstances      int // 0: no limit
 	AllowedRegions    []string
 	AllowedTypes      []string
-	SecretSink        string // file, keyring or reveal
+	SecretSink        string // file, keyring, page or reveal
 	LogLevel          slog.Level
+	Serving           Serving
 	Tables
 	// File is the config file, whether it exists or not; "" where there is no place for one.
 	File string
@@ -156,7 +157,8 @@ func (l layers) profile(s section) (Config, error) {
 	}
 	all, more := tighten(all, s.values)
 	c := settle(all)
-	c.Name, c.File, c.Credentials, c.Tables = s.name, l.fileName, credentials, s.tables
+	c.Name, c.File, c.Credentials = s.name, l.fileName, credentials
+	c.has(s.tables)
 	if c.Name == "" {
 		c.Name = DefaultName
 	}
@@ -194,7 +196,8 @@ func (l layers) demo(s section) (Config, error) {
 	}
 	all, notices := tighten(all, s.values)
 	c := settle(all)
-	c.Name, c.File, c.Tables, c.Notices = DefaultName, l.fileName, s.tables, slices.Concat(s.notices, notices)
+	c.Name, c.File, c.Notices = DefaultName, l.fileName, slices.Concat(s.notices, notices)
+	c.has(s.tables)
 	if len(ignored) > 0 {
 		c.Notices = append(c.Notices, "the demo ignores "+strings.Join(ignored, ", "))
 	}
@@ -204,6 +207,11 @@ func (l layers) demo(s section) (Config, error) {
 // accountKeys name an account or where it is.
 func accountKeys() []string {
 	return []string{"client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url"}
+}
+
+// has gives a profile the tables of its section.
+func (c *Config) has(t Tables) {
+	c.Tables, c.Serving.Tokens, c.Serving.OIDC = t, t.Tokens, t.OIDC
 }
 
 func overlay(layers ...layer) layer {

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -53,7 +54,7 @@ func TestMistakesInSettingsAreNamed(t *testing.T) {
 		{"text for a list", `protected = "prod"`, nil, nil, []string{`a list of texts, such as ["prod*"]`}},
 		{"a list with a number", `protected = ["a", 5]`, nil, nil, []string{"a list of texts"}},
 		{"broken TOML", "read_only = \n", nil, nil, []string{"config.toml:1"}},
-		{"a value that is not allowed", `secret_sink = "desk"`, nil, nil, []string{"secret_sink", `"desk"`, "file, keyring, reveal"}},
+		{"a value that is not allowed", `secret_sink = "desk"`, nil, nil, []string{"secret_sink", `"desk"`, "file, keyring, page, reveal"}},
 		{"a pattern for everything", `protected = ["*"]`, nil, nil, []string{"protected", `"*"`}},
 		{"a size that is none", `max_memory = "lots"`, nil, nil, []string{"max_memory", "64GB"}},
 		{"an unknown toolset", `toolsets = ["instance"]`, nil, nil, []string{"toolsets", `"instance"`, "instances"}},
@@ -172,6 +173,10 @@ func policySettings() map[string]policySetting {
 		"approval": {`{ default = "auto", destructive = "page" }`, []string{"auto", "destructive=elicitation", "default=auto,destructive=auto"},
 			config.Approval{Billable: "auto", Disruptive: "auto", Destructive: "page"}, "terminal",
 			config.Approval{Billable: "terminal", Disruptive: "terminal", Destructive: "terminal"}, func(c config.Config) any { return c.Approval }},
+		"auth":         {`"oidc"`, []string{"bearer", "none"}, "oidc", "", nil, text(func(c config.Config) string { return c.Serving.Auth })},
+		"behind_proxy": {`false`, []string{"true"}, false, "", nil, func(c config.Config) any { return c.Serving.BehindProxy }},
+		"allowed_origins": {`["https://a.example", "https://b.example"]`, []string{"https://c.example"}, "https://a.example https://b.example", "https://b.example", "https://b.example",
+			list(func(c config.Config) []string { return c.Serving.Origins })},
 		"safety_snapshots": {`true`, []string{"false"}, true, "", nil, func(c config.Config) any { return c.SafetySnapshots }},
 		"secret_sink":      {`"file"`, []string{"reveal"}, "file", "keyring", "keyring", text(func(c config.Config) string { return c.SecretSink })},
 	}
@@ -188,7 +193,10 @@ type policySetting struct {
 
 // noPolicy are the settings that limit nothing: who one is and in which profile, where Aura is, how much is logged.
 func noPolicy() []string {
-	return []string{"default_profile", "client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url", "requests_per_minute", "log_level"}
+	return []string{"default_profile", "client_id", "client_secret", "metrics_client_id", "metrics_client_secret", "base_url", "auth_url", "requests_per_minute", "log_level",
+		"transport", "listen", "public_url", "tls_cert", "tls_key", "metrics_listen", "log_format", "state_key",
+		"trust_client_elicitation", // neither environment nor flags can set it at all
+	}
 }
 
 func TestNeitherEnvironmentNorFlagsLoosenStoredPolicy(t *testing.T) {
@@ -245,7 +253,7 @@ func TestNeitherEnvironmentNorFlagsLoosenStoredPolicy(t *testing.T) {
 // What is more than one value cannot be given from outside at all.
 func TestTablesAreTheFilesAlone(t *testing.T) {
 	t.Parallel()
-	for _, key := range []string{"PREAPPROVED", "HEALTH", "HEALTH_FOR"} {
+	for _, key := range []string{"PREAPPROVED", "HEALTH", "HEALTH_FOR", "TOKENS", "OIDC", "TRUST_CLIENT_ELICITATION"} {
 		if _, err := config.Load(sources("", []string{"AURA_MCP_" + key + "=x"}, nil)); err == nil || !strings.Contains(err.Error(), "there is no such setting") {
 			t.Errorf("%s: %v", key, err)
 		}
@@ -273,4 +281,26 @@ func FuzzConfigFile(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestAPassphraseGoesIntoTheTableOfItsToken(t *testing.T) {
+	t.Parallel()
+	const table = "[[tokens]]\nname = \"anna\"\nsha256 = \"0000000000000000000000000000000000000000000000000000000000000000\"\n"
+	for name, of := range map[string]struct{ before, after string }{
+		"alone":                {table, strings.Replace(table, "]]\n", "]]\npassphrase = \"$new\"\n", 1)},
+		"in place of another":  {table + "passphrase = \"$old\"\n", strings.Replace(table, "]]\n", "]]\npassphrase = \"$new\"\n", 1)},
+		"without a line's end": {strings.TrimSpace(table), strings.Replace(strings.TrimSpace(table), "]]\n", "]]\npassphrase = \"$new\"\n", 1)},
+		"among others": {
+			"# a\nread_only = true\n[[tokens]]\nname = \"bob\"\n # b\n" + table + "\n# c\n[health.cpu]\nwarning = 0.7\n",
+			"# a\nread_only = true\n[[tokens]]\nname = \"bob\"\n # b\n" + strings.Replace(table, "]]\n", "]]\npassphrase = \"$new\"\n", 1) + "\n# c\n[health.cpu]\nwarning = 0.7\n",
+		},
+	} {
+		got, err := config.WithPassphrase(of.before, "anna", "$new")
+		if diff := cmp.Diff(of.after, got); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", name, err, diff)
+		}
+	}
+	if _, err := config.WithPassphrase("tokens = [{ name = \"anna\" }]\n", "anna", "$new"); !errors.Is(err, config.ErrNoTable) {
+		t.Errorf("a token on one line: %v", err)
+	}
 }

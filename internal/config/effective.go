@@ -16,8 +16,8 @@ type Effective struct {
 func (c Config) Effective() []Effective {
 	var out []Effective
 	for _, s := range Settings() {
-		if s.Key == byDefaultKey || strings.HasSuffix(s.Key, "client_id") || strings.HasSuffix(s.Key, "client_secret") {
-			continue // credentials are told as a whole
+		if s.apart() {
+			continue
 		}
 		e := Effective{Key: s.Key, Value: s.Default, Origin: defaultOrigin}
 		if v, given := c.values[s.Key]; given {
@@ -26,6 +26,12 @@ func (c Config) Effective() []Effective {
 		out = append(out, e)
 	}
 	return out
+}
+
+// apart reports whether a setting is not told with the others: credentials are told as a whole, and a key is a secret, of which
+// not even a sample should stand where it could be taken over.
+func (s Setting) apart() bool {
+	return s.Key == byDefaultKey || s.Key == stateKeys || strings.HasSuffix(s.Key, "client_id") || strings.HasSuffix(s.Key, "client_secret")
 }
 
 // show is a value as a person writes it.

@@ -325,6 +325,8 @@ func (t Tables) under(top Tables) Tables {
 		Preapproved: slices.Concat(top.Preapproved, t.Preapproved),
 		HealthFor:   slices.Concat(top.HealthFor, t.HealthFor),
 		Health:      maps.Clone(top.Health),
+		Tokens:      top.Tokens,
+		OIDC:        top.OIDC,
 	}
 	if out.Health == nil {
 		out.Health = t.Health

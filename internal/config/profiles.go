@@ -19,6 +19,7 @@ type Profiles struct {
 	// Named says that the file gives its profiles names, so that a person knows them by these.
 	Named    bool
 	LogLevel slog.Level
+	Serving  Serving
 	// File is the config file, whether it exists or not; "" where there is no place for one.
 	File string
 	// Exists says that there is such a file.
@@ -78,7 +79,7 @@ func (l layers) profiles() (Profiles, error) {
 		notices = append(notices, c.Notices...)
 	}
 	p.Notices = unique(append(notices, l.exposed()...))
-	p.LogLevel = p.All[0].LogLevel
+	p.LogLevel, p.Serving = p.All[0].LogLevel, p.All[0].Serving
 	if p.Default = l.file.byDefault.text; len(p.All) == 1 {
 		p.Default = p.All[0].Name
 	}
@@ -127,7 +128,7 @@ func (l layers) exposed() (notices []string) {
 		return nil
 	}
 	for _, values := range l.file.layers() {
-		for _, key := range []string{"client_secret", "metrics_client_secret"} {
+		for _, key := range []string{"client_secret", "metrics_client_secret", stateKeys} {
 			if v, given := values[key]; given && l.Exposed(l.fileName) {
 				notices = append(notices, fmt.Sprintf("%s: %s stands in a file that others can read: chmod 600 %s", v.origin, key, l.fileName))
 			}

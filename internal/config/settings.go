@@ -31,7 +31,12 @@ type Setting struct {
 	adds bool
 	// whole says that it holds for the whole process and not for a profile.
 	whole bool
+	// serves says that only the server itself has the flag.
+	serves bool
 }
+
+// Serves reports whether the setting's flag belongs to the server alone, and to no other command.
+func (s Setting) Serves() bool { return s.serves }
 
 // kind is how a setting is written in the config file.
 type kind int
@@ -49,7 +54,7 @@ const listMark = "\n"
 
 // Settings is every setting, in the order of the docs.
 func Settings() []Setting {
-	return []Setting{
+	return append([]Setting{
 		{Key: "client_id", Env: []string{"AURA_CLIENT_ID", "NEO4J_AURA_CLIENT_ID"}, Help: "client ID of an Aura API key", allowed: filled},
 		{Key: "client_secret", Env: []string{"AURA_CLIENT_SECRET", "NEO4J_AURA_CLIENT_SECRET"}, Help: "its secret", allowed: filled},
 		{Key: "metrics_client_id", Env: []string{"AURA_METRICS_CLIENT_ID"}, Help: "client ID of another API key for metrics alone, whose user has the role Metrics Reader", allowed: filled},
@@ -67,11 +72,11 @@ func Settings() []Setting {
 		{Key: "allowed_regions", Env: []string{envPrefix + "ALLOWED_REGIONS"}, Help: "the only regions to create databases in", kind: list, allowed: each(filled), stricter: narrower},
 		{Key: "allowed_types", Env: []string{envPrefix + "ALLOWED_TYPES"}, Help: "the only types of databases to create", kind: list, allowed: each(known("type", types())), stricter: narrower},
 		{Key: "safety_snapshots", Env: []string{envPrefix + "SAFETY_SNAPSHOTS"}, Default: "true", Help: "take a snapshot of a database before its data is replaced (overwrite, restore)", kind: truth, allowed: oneOf("true", "false"), stricter: staysOn("true")},
-		{Key: "secret_sink", Env: []string{envPrefix + "SECRET_SINK"}, Default: "file", Help: "where the one-time password of a new database goes: file (private to your account), keyring, or reveal (into the assistant's conversation)", allowed: oneOf("file", "keyring", "reveal"), stricter: outOfSight},
+		{Key: "secret_sink", Env: []string{envPrefix + "SECRET_SINK"}, Default: "file", Help: "where the one-time password of a new database goes: file (private to your account), keyring, page (over HTTP: the approval page shows it once to whoever had it created), or reveal (into the assistant's conversation)", allowed: oneOf("file", "keyring", "page", "reveal"), stricter: outOfSight},
 		{Key: "requests_per_minute", Env: []string{envPrefix + "REQUESTS_PER_MINUTE"}, Default: "120", Help: "most requests to Aura in any 60 s; 25 for trial accounts", kind: number, allowed: between(1, 1000)},
 		{Key: byDefaultKey, Help: "of several profiles, the one that serves a call that names none", allowed: filled, whole: true},
 		{Key: "log_level", Env: []string{envPrefix + "LOG_LEVEL"}, Flag: "log-level", Default: "info", Help: "what is logged on standard error", allowed: oneOf("debug", "info", "warn", "error"), whole: true},
-	}
+	}, servingSettings()...)
 }
 
 func (s Setting) allows(text string) error {
@@ -171,6 +176,7 @@ func settle(all layer) Config {
 		c.MaxInstances = n
 	}
 	c.SecretSink = cmp.Or(all["secret_sink"].text, "file")
+	c.Serving = settleServing(all)
 	c.Toolsets = expand(items(all["toolsets"]))
 	if v, given := all["log_level"]; given {
 		_ = c.LogLevel.UnmarshalText([]byte(v.text)) // checked before

@@ -18,6 +18,9 @@ type Tables struct {
 	Health map[string]Bounds `toml:"health"`
 	// HealthFor are thresholds of databases with certain names.
 	HealthFor []HealthFor `toml:"health_for"`
+	// Tokens and OIDC are who may use a server over HTTP. They hold for all profiles.
+	Tokens []Token `toml:"tokens"`
+	OIDC   *OIDC   `toml:"oidc"`
 }
 
 // HealthFor sets thresholds for the databases whose name fits a pattern.
@@ -47,7 +50,7 @@ type Bounds struct {
 	Critical *float64 `toml:"critical"`
 }
 
-func tableKeys() []string { return []string{"preapproved", "health", "health_for"} }
+func tableKeys() []string { return []string{"preapproved", "health", "health_for", "tokens", "oidc"} }
 
 // table decodes one of the tables. Its problems name the line where the table begins.
 func (r *reader) table(t *Tables, p toml.Primitive, path []string) {
@@ -56,7 +59,12 @@ func (r *reader) table(t *Tables, p toml.Primitive, path []string) {
 		r.problem(origin, "health must be tables, such as [health.cpu]")
 		return
 	}
-	into := map[string]any{"preapproved": &t.Preapproved, "health": &t.Health, "health_for": &t.HealthFor}[key]
+	serving := key == "tokens" || key == "oidc"
+	if serving && len(path) > 1 {
+		r.problem(origin, "%s holds for all profiles: move it to the top of the file, out of the profile", key)
+		return
+	}
+	into := map[string]any{"preapproved": &t.Preapproved, "health": &t.Health, "health_for": &t.HealthFor, "tokens": &t.Tokens, "oidc": &t.OIDC}[key]
 	if err := r.meta.PrimitiveDecode(p, into); err != nil {
 		r.problems = append(r.problems, r.located(err))
 		return
@@ -72,6 +80,11 @@ func (r *reader) table(t *Tables, p toml.Primitive, path []string) {
 	for _, p := range t.Preapproved {
 		if err := p.check(); key == "preapproved" && err != nil {
 			r.problem(origin, "preapproved %s", err)
+		}
+	}
+	if serving {
+		for _, err := range t.checkServing()[key] {
+			r.problem(origin, "%s %s", key, err)
 		}
 	}
 }

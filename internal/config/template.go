@@ -17,7 +17,7 @@ func Template(set map[string]string) string {
 #credentials = { source = "keyring" }
 `)
 	for _, s := range Settings() {
-		if s.Key == byDefaultKey || strings.HasSuffix(s.Key, "client_id") || strings.HasSuffix(s.Key, "client_secret") {
+		if s.apart() {
 			continue
 		}
 		b.WriteString("\n" + remark(s.Help))
@@ -45,6 +45,17 @@ func Template(set map[string]string) string {
 #names = ["batch-*"]
 #[health_for.signals.cpu]
 #warning = 0.95
+
+# Who may use a server over HTTP: the holders of tokens, as "aura-mcp token create NAME" makes them, or the people of an
+# identity provider, by a claim.
+#[[tokens]]
+#name = "ci"
+#sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+#read_only = true
+#[oidc]
+#issuer = "https://login.example.com"
+#claim = "groups"
+#profiles = { "database-team" = "default" }
 `)
 	b.WriteString("\n" + profilesRemark + `
 # above holds for every profile, and a profile can only tighten it. Credentials go into the profile they are for.
@@ -80,6 +91,18 @@ func samples() map[string]string {
 		"secret_sink":         `"keyring"`,
 		"requests_per_minute": "25",
 		"log_level":           `"warn"`,
+
+		"transport":                `"http"`,
+		"listen":                   `"127.0.0.1:8080"`,
+		"public_url":               `"https://aura-mcp.example.com"`,
+		"tls_cert":                 `"/etc/aura-mcp/tls.crt"`,
+		"tls_key":                  `"/etc/aura-mcp/tls.key"`,
+		"behind_proxy":             "true",
+		"auth":                     `"oidc"`,
+		"allowed_origins":          `["https://inspector.example.com"]`,
+		"metrics_listen":           `"127.0.0.1:9090"`,
+		"log_format":               `"json"`,
+		"trust_client_elicitation": "true",
 	}
 }
 

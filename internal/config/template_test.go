@@ -8,7 +8,7 @@ import (
 	"aura-mcp/internal/config"
 )
 
-var shown = regexp.MustCompile(`(?m)^#([a-z_]+ = |\[)`)
+var shown = regexp.MustCompile(`(?m)^#([a-z0-9_]+ = |\[)`)
 
 func TestTheTemplateSetsNothingAndShowsEverything(t *testing.T) {
 	t.Parallel()

@@ -95,6 +95,7 @@ type entry struct {
 	task      task
 	plan      op.Plan
 	doors     Doors
+	remote    *Remote         // the way to a person who is elsewhere, or nil
 	ctx       context.Context //nolint:containedctx // of the call that asked, for what the run has to know of it
 	view      Approval
 	attending int // calls that wait for the decision
@@ -133,7 +134,7 @@ func (d *Desk) enter(ctx context.Context, t task, plan op.Plan, by asking, pin b
 			Unchanged: true,
 		}
 	}
-	e := &entry{task: t, plan: plan, doors: by.doors, ctx: ctx, decided: make(chan struct{}), seen: make(chan struct{}), hidden: make(chan struct{})}
+	e := &entry{task: t, plan: plan, doors: by.doors, remote: d.gate.remote(t), ctx: ctx, decided: make(chan struct{}), seen: make(chan struct{}), hidden: make(chan struct{})}
 	e.view = Approval{
 		ID: rand.Text()[:8], Stage: Queued, Caller: t.call.Caller, Client: t.call.Client, Demo: d.gate.Demo,
 		Tool: t.Operation.Spec.Name, Preview: NewPreview(plan), Tries: maxTyped, PIN: pin,

@@ -35,7 +35,7 @@ func (a *answer) approved() *op.Plan {
 // answered takes the answer that came with a repeated call (2026-07-28). Without a valid state of ours it is ignored:
 // anybody can put answers into a first call, and on older revisions none may come this way at all.
 func (g *Gate) answered(ctx context.Context, request mcp.CallToolRequest) *answer {
-	if !server.IsModernRequest(ctx) || request.Params.RequestState == "" {
+	if !server.IsModernRequest(ctx) || request.Params.RequestState == "" || strings.HasPrefix(request.Params.RequestState, pageState) {
 		return nil
 	}
 	plan, err := g.plans.take(request.Params.RequestState)

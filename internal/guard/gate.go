@@ -20,6 +20,7 @@ import (
 
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/state"
 )
 
 const (
@@ -70,6 +71,15 @@ type Options struct {
 	Waiting int
 	// AtTerminal says that the program itself was started by a person at their terminal, who is asked there.
 	AtTerminal bool
+	// OverNetwork says that clients come over a network, where their word for a person's approval proves nothing unless the policy
+	// trusts it.
+	OverNetwork bool
+	// Remote is the way to the person behind a principal, or nil for one who is at this machine. Nil: all are.
+	Remote func(principal string) *Remote
+	// StateKeys seal what clients carry between requests, 32 bytes each: the first seals, any opens. Without any a random one does.
+	StateKeys [][]byte
+	// Store keeps the plans that clients answer; nil is this process's memory.
+	Store state.Store
 	// Demo says that nothing here is real, so that no command is given to a person that would act on real databases.
 	Demo bool
 }
@@ -77,7 +87,10 @@ type Options struct {
 // New makes a gate. Its plans live in memory: after a restart nothing is approved. What cannot be written to the journal
 // does not run.
 func New(o Options) (*Gate, error) {
-	plans, err := newPlans()
+	if o.Store == nil {
+		o.Store = state.NewMemory()
+	}
+	plans, err := newPlans(o.StateKeys, o.Store)
 	if err != nil {
 		return nil, err
 	}
@@ -112,10 +125,10 @@ func (g *Gate) unhold() {
 	}
 }
 
-// Withholds says which rule of a profile's policy keeps the operation out of the list of tools, or nil.
-func (g *Gate) Withholds(profile string, s op.Spec) error {
-	policy, _ := g.Policy(profile) // where it cannot be read, the last one counts
-	return policy.refusal(s)
+// Withholds says which rule keeps the operation out of a caller's list of tools, or nil.
+func (g *Gate) Withholds(caller op.Caller, s op.Spec) error {
+	policy, _ := g.Policy(caller.Profile) // where it cannot be read, the last one counts
+	return policy.refusal(caller, s)
 }
 
 // Handle takes one call through the gate. Everything that the model can act on comes back as a result, errors included.
@@ -124,7 +137,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	landed := g.flights.landed.Load()
 	policy, err := g.Policy(call.Caller.Profile)
 	if err == nil || o.Spec.Effects == op.Read {
-		err = policy.refusal(o.Spec)
+		err = policy.refusal(call.Caller, o.Spec)
 	} else {
 		err = unreadable(err)
 	}
@@ -155,6 +168,9 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 		return g.attend(ctx, t, flying)
 	}
 	if waiting := g.Desk(call.Caller.Principal).find(t); waiting != nil {
+		if unopened(request) {
+			return g.stillPending(t, waiting)
+		}
 		return g.awaitDecision(ctx, t, waiting, callTime)
 	}
 	if err := answer.verdict(); err != nil {
@@ -281,7 +297,7 @@ func (g *Gate) lastLook(ctx context.Context, t task, shown op.Plan) (op.Plan, er
 	if err != nil {
 		return shown, unreadable(err)
 	}
-	if err := policy.refusal(t.Operation.Spec); err != nil {
+	if err := policy.refusal(t.call.Caller, t.Operation.Spec); err != nil {
 		return shown, err
 	}
 	return g.planned(ctx, t, policy, &shown)
@@ -340,7 +356,7 @@ func (g *Gate) audited(ctx context.Context, t task, plan op.Plan, way Way) (out 
 	if err := g.Journal.Write(end); err != nil {
 		g.Log.Error("the outcome of an operation could not be written to the audit", "operation", line.Operation, "id", line.ID, "outcome", end.Outcome, "error", err)
 	}
-	g.Log.Info("operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
+	g.Log.InfoContext(ctx, "operation finished", "operation", line.Operation, "targets", line.Targets, "outcome", end.Outcome, "seconds", end.Seconds)
 	return out
 }
 

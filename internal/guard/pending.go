@@ -32,6 +32,9 @@ func (g *Gate) askOutside(ctx context.Context, t task, plan op.Plan, by asking) 
 	case flying != nil:
 		return g.attend(ctx, t, flying)
 	}
+	if r := g.remote(t); r != nil && r.Page != nil {
+		return g.point(ctx, t, e, r)
+	}
 	return g.awaitDecision(ctx, t, e, seenTime)
 }
 
@@ -45,7 +48,7 @@ func (g *Gate) awaitDecision(ctx context.Context, t task, e *entry, patience tim
 	release := desk.attend(e)
 	defer release()
 	if !g.hold() {
-		return g.stillPending(desk, e)
+		return g.stillPending(t, e)
 	}
 	defer g.unhold()
 	until, unseen := time.NewTimer(time.Until(t.askUntil())), time.NewTimer(patience)
@@ -60,11 +63,11 @@ func (g *Gate) awaitDecision(ctx context.Context, t task, e *entry, patience tim
 			unseen.Stop()
 			seen = nil
 		case <-unseen.C:
-			return g.stillPending(desk, e)
+			return g.stillPending(t, e)
 		case <-e.hidden:
-			return g.stillPending(desk, e)
+			return g.stillPending(t, e)
 		case <-until.C:
-			return g.stillPending(desk, e)
+			return g.stillPending(t, e)
 		case <-ctx.Done():
 			release()
 			err := notApproved("the call was cancelled before anybody decided", "")
@@ -85,8 +88,8 @@ func (g *Gate) decided(ctx context.Context, t task, e *entry) result {
 }
 
 // stillPending answers a call whose plan waits on.
-func (g *Gate) stillPending(d *Desk, e *entry) result {
-	view, _ := d.Look(e.view.ID)
+func (g *Gate) stillPending(t task, e *entry) result {
+	view, _ := g.Desk(t.call.Caller.Principal).Look(e.view.ID)
 	tool := view.Tool
 	where, next := e.where(view)
 	return encoded(underWay{
@@ -98,12 +101,11 @@ func (g *Gate) stillPending(d *Desk, e *entry) result {
 
 // where says where a plan waits for a person, and how they get there.
 func (e *entry) where(view Approval) (where, next string) {
+	if e.remote != nil && e.remote.Page != nil {
+		return e.remote.where(e, view)
+	}
 	if view.Position > 0 {
-		where = "1 other question comes before it"
-		if view.Position > 1 {
-			where = fmt.Sprintf("%d other questions come before it", view.Position)
-		}
-		return where, "tell the person to decide those first: on the approval page, or with `aura-mcp approve` in a terminal on this machine, which asks one after the other"
+		return others(view.Position), "tell the person to decide those first: on the approval page, or with `aura-mcp approve` in a terminal on this machine, which asks one after the other"
 	}
 	select {
 	case <-e.seen:
@@ -115,6 +117,14 @@ func (e *entry) where(view Approval) (where, next string) {
 		where = "it is asked at a terminal"
 	}
 	return where, fmt.Sprintf("tell the person to run `aura-mcp approve %s` in a terminal on this machine, where they can decide", view.ID)
+}
+
+// others says how many come first.
+func others(before int) string {
+	if before == 1 {
+		return "1 other question comes before it"
+	}
+	return fmt.Sprintf("%d other questions come before it", before)
 }
 
 // told is what a person reads of a result: the message of a success, with how far it has come, and of an error what happened.

@@ -8,14 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/state"
 )
-
-// maxPlans bounds what waits for a decision; the oldest gives way, and its answer then counts as none.
-const maxPlans = 64
 
 // pending is a plan shown to a person and not decided yet.
 type pending struct {
@@ -23,7 +20,6 @@ type pending struct {
 	operation string
 	key       string // of the task
 	asked     time.Time
-	expires   time.Time
 }
 
 // fits reports whether the task is the one that the person was asked about, for the same caller.
@@ -32,27 +28,31 @@ func (p *pending) fits(t task) bool { return p.key == t.key() }
 // plans keeps what waits for a decision. What the client carries is only a sealed reference: single use cannot be had from a
 // token alone, since whoever holds it can send it twice.
 type plans struct {
-	seal cipher.AEAD
-
-	mu      sync.Mutex
-	waiting map[string]*pending
-	order   []string
+	seals   []cipher.AEAD // the first seals, any opens
+	waiting state.Store   // an owner's oldest gives way, and its answer then counts as none
 }
 
-func newPlans() (*plans, error) {
-	key := make([]byte, 32)
-	if _, err := rand.Read(key); err != nil {
-		return nil, fmt.Errorf("key for approvals: %w", err)
+func newPlans(keys [][]byte, store state.Store) (*plans, error) {
+	if len(keys) == 0 {
+		key := make([]byte, 32)
+		if _, err := rand.Read(key); err != nil {
+			return nil, fmt.Errorf("key for approvals: %w", err)
+		}
+		keys = [][]byte{key}
 	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("key for approvals: %w", err)
+	p := &plans{waiting: store}
+	for _, key := range keys {
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return nil, fmt.Errorf("key for approvals: %w", err)
+		}
+		seal, err := cipher.NewGCMWithRandomNonce(block)
+		if err != nil {
+			return nil, fmt.Errorf("key for approvals: %w", err)
+		}
+		p.seals = append(p.seals, seal)
 	}
-	seal, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return nil, fmt.Errorf("key for approvals: %w", err)
-	}
-	return &plans{seal: seal, waiting: map[string]*pending{}}, nil
+	return p, nil
 }
 
 // sealed is what the state says once opened. It repeats what the plan is bound to, so that a state taken to another
@@ -70,21 +70,16 @@ const sealContext = "aura-mcp approval v1"
 func (p *plans) add(t task, plan op.Plan) (string, error) {
 	now := time.Now()
 	id := rand.Text()
-	state, err := json.Marshal(sealed{Plan: id, Operation: t.Operation.Spec.Name, Expires: now.Add(planTime)})
+	reference, err := json.Marshal(sealed{Plan: id, Operation: t.Operation.Spec.Name, Expires: now.Add(planTime)})
 	if err != nil {
 		return "", fmt.Errorf("seal the plan: %w", err)
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting[id] = &pending{approved: plan, operation: t.Operation.Spec.Name, key: t.key(), asked: now, expires: now.Add(planTime)}
-	p.order = append(p.order, id)
-	if len(p.order) > maxPlans {
-		delete(p.waiting, p.order[0])
-		p.order = p.order[1:]
-	}
-	box := p.seal.Seal(nil, nil, state, []byte(sealContext)) //nolint:gosec // this AEAD makes its own random nonce
+	p.waiting.Put(planKey(id), t.call.Caller.Principal, &pending{approved: plan, operation: t.Operation.Spec.Name, key: t.key(), asked: now}, now.Add(planTime))
+	box := p.seals[0].Seal(nil, nil, reference, []byte(sealContext)) //nolint:gosec // this AEAD makes its own random nonce
 	return base64.RawURLEncoding.EncodeToString(box), nil
 }
+
+func planKey(id string) state.Key { return state.Key{Kind: "plan", Name: id} }
 
 var errStateInvalid = errors.New("not a state of this server")
 
@@ -94,20 +89,23 @@ func (p *plans) take(reference string) (*pending, error) {
 	if err != nil {
 		return nil, errStateInvalid
 	}
-	opened, err := p.seal.Open(nil, nil, raw, []byte(sealContext))
-	if err != nil {
+	var opened sealed
+	if !p.open(raw, &opened) {
 		return nil, errStateInvalid
 	}
-	var state sealed
-	if err := json.Unmarshal(opened, &state); err != nil {
-		return nil, errStateInvalid
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	plan := p.waiting[state.Plan]
-	delete(p.waiting, state.Plan)
-	if plan == nil || plan.operation != state.Operation || !time.Now().Before(plan.expires) {
+	found, _ := p.waiting.Take(planKey(opened.Plan))
+	plan, ok := found.(*pending)
+	if !ok || plan.operation != opened.Operation {
 		return nil, errStateInvalid
 	}
 	return plan, nil
+}
+
+func (p *plans) open(box []byte, into *sealed) bool {
+	for _, seal := range p.seals {
+		if opened, err := seal.Open(nil, nil, box, []byte(sealContext)); err == nil {
+			return json.Unmarshal(opened, into) == nil
+		}
+	}
+	return false
 }

@@ -25,6 +25,8 @@ type Policy struct {
 	MaxInstances      int    // 0 is no limit
 	Regions, Types    []string
 	Standing          []Standing
+	// TrustClient lets the answer of a client far away count as its person's approval.
+	TrustClient bool
 	// Approval is how a person is asked.
 	Approval WayByEffect
 }
@@ -43,8 +45,10 @@ func Fixed(p Policy) func(profile string) (Policy, error) {
 }
 
 // refusal says which rule forbids the operation whatever its arguments, or nil.
-func (p Policy) refusal(s op.Spec) error {
+func (p Policy) refusal(c op.Caller, s op.Spec) error {
 	switch {
+	case s.Effects&c.Withheld != op.Read:
+		return forbidden(fmt.Sprintf("%s is not available to you: your token does not allow what is %s", s.Name, s.Effects&c.Withheld), "tell the person; whoever runs this server decides what a token allows")
 	case p.ReadOnly && s.Effects != op.Read:
 		return forbidden(s.Name+" is not available: this server is read-only (setting read_only), so it only looks", "tell the person; they can do it in the Aura console")
 	case p.Toolsets != nil && !slices.Contains(p.Toolsets, s.Toolset):

@@ -1,11 +1,13 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"testing"
 
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/state"
 )
 
 type thing struct {
@@ -28,7 +30,7 @@ func request(tb testing.TB, name, thingName string) (task, op.Plan) {
 
 // FuzzSealedState changes a valid state in every way the fuzzer finds: only the untouched one is ever accepted, and that once.
 func FuzzSealedState(f *testing.F) {
-	p, err := newPlans()
+	p, err := newPlans(nil, state.NewMemory())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -76,7 +78,7 @@ func mutate(state string, at int, flip byte, cut int, instead []byte) string {
 
 func TestPlansAreBounded(t *testing.T) {
 	t.Parallel()
-	p, err := newPlans()
+	p, err := newPlans(nil, state.NewMemory())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,13 +87,10 @@ func TestPlansAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range maxPlans {
+	for range 1000 {
 		if _, err := p.add(r, plan); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if len(p.waiting) > maxPlans || len(p.order) > maxPlans {
-		t.Errorf("%d plans wait, %d in order", len(p.waiting), len(p.order))
 	}
 	if _, err := p.take(first); err == nil {
 		t.Error("the oldest plan has not given way")
@@ -100,7 +99,7 @@ func TestPlansAreBounded(t *testing.T) {
 
 func TestAStateIsBoundToItsRequest(t *testing.T) {
 	t.Parallel()
-	p, err := newPlans()
+	p, err := newPlans(nil, state.NewMemory())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,5 +123,36 @@ func TestAStateIsBoundToItsRequest(t *testing.T) {
 		if taken.fits(foreign) {
 			t.Errorf("an approval given to %v serves %v", r.call.Caller, caller)
 		}
+	}
+}
+
+func TestKeysOfStatesCanBeReplaced(t *testing.T) {
+	t.Parallel()
+	older, newer := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	shared := state.NewMemory()
+	before, err := newPlans([][]byte{older}, shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := newPlans([][]byte{newer, older}, shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, plan := request(t, "destroy_thing", "precious")
+	state, err := before.add(r, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := after.take(state); err != nil {
+		t.Errorf("a state sealed with the older key is refused: %v", err)
+	}
+	if state, err = after.add(r, plan); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := before.take(state); err == nil {
+		t.Error("the older key opens what the newer one has sealed")
+	}
+	if _, err := newPlans([][]byte{older[:5]}, shared); err == nil {
+		t.Error("a key of 5 bytes was taken")
 	}
 }

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -91,11 +92,14 @@ func (g *Gate) choose(ctx context.Context, t task, policy Policy, plan op.Plan) 
 			outside = "this server's settings protect it (setting protected), and for that the answer of a client is not enough"
 		}
 	}
+	if g.OverNetwork && !policy.TrustClient {
+		outside = "over a network the answer of a client does not prove that a person gave it"
+	}
 	sealed, can := elicits(ctx)
 	if can && outside == "" && (wanted == Auto || wanted == Elicitation) {
 		return asking{way: Elicitation, sealed: sealed}, nil
 	}
-	doors := g.Doors
+	doors := g.doors(t)
 	if !g.AtTerminal { // a person who runs the command at their terminal is asked there
 		doors = doors.only(wanted)
 	}
@@ -125,14 +129,20 @@ func (d Doors) only(wanted Way) Doors {
 
 // elicits reports whether the client of this request can show a form, and whether it does so by calling again.
 func elicits(ctx context.Context) (sealed, can bool) {
+	declared, modern := capabilities(ctx)
+	return modern, formDeclared(declared)
+}
+
+// capabilities are what the client of this request declares, and whether it is of the newest revision (2026-07-28).
+func capabilities(ctx context.Context) (declared *mcp.ClientCapabilities, modern bool) {
 	if server.IsModernRequest(ctx) {
-		return true, formDeclared(server.RequestProtocolInfoFromContext(ctx).ClientCapabilities)
+		return server.RequestProtocolInfoFromContext(ctx).ClientCapabilities, true
 	}
 	if session, ok := server.ClientSessionFromContext(ctx).(server.SessionWithClientInfo); ok {
 		declared := session.GetClientCapabilities()
-		return false, formDeclared(&declared)
+		return &declared, false
 	}
-	return false, false
+	return nil, false
 }
 
 // formDeclared: an elicitation capability that names no mode means the form, as before modes existed.
@@ -143,6 +153,9 @@ func formDeclared(c *mcp.ClientCapabilities) bool {
 // cannotAsk tells what a person can do themselves. The command asks them at their terminal, so it is no way around an approval.
 // outside says why a client's answer would not be enough; it is empty where it would.
 func (g *Gate) cannotAsk(t task, plan op.Plan, outside string) error {
+	if r := g.remote(t); r != nil {
+		return g.cannotAskRemote(t, plan, r, cmp.Or(outside, "this client cannot show approval questions"))
+	}
 	why, ways := outside, []string{"the Aura console"}
 	if outside == "" {
 		why = "this client cannot show approval questions"

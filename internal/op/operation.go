@@ -29,6 +29,8 @@ type Spec struct {
 type Caller struct {
 	Profile   string `json:"profile,omitempty"` // which credentials it goes by; "" where there is only one set
 	Principal string `json:"principal"`         // who calls: [Local] on the person's own machine, the name of a token or an identity over HTTP
+	// Withheld are the effects that this caller may not bring about, whatever anybody approves.
+	Withheld Effects `json:"-"`
 }
 
 // Local is the principal of whoever started the server.

@@ -31,26 +31,47 @@ func Hash(words string) string {
 
 var errFormat = errors.New("is no hash of the form $argon2id$v=19$m=…,t=…,p=…$salt$key")
 
+// Check says what is wrong with a hash, or nil.
+func Check(hash string) error {
+	_, err := parse(hash)
+	return err
+}
+
 // Matches reports whether the hash is one of the words.
 func Matches(hash, words string) (bool, error) {
+	h, err := parse(hash)
+	if err != nil {
+		return false, err
+	}
+	made := argon2.IDKey([]byte(words), h.salt, h.passes, h.memory, h.threads, uint32(len(h.key)))
+	return subtle.ConstantTimeCompare(made, h.key) == 1, nil
+}
+
+// hashed is a hash taken apart.
+type hashed struct {
+	passes, memory uint32
+	threads        uint8
+	salt, key      []byte
+}
+
+func parse(hash string) (hashed, error) {
 	parts := strings.Split(strings.TrimSpace(hash), "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
-		return false, errFormat
+		return hashed{}, errFormat
 	}
 	var version int
 	var m, t uint32
 	var p uint8
 	if _, err := fmt.Sscanf(parts[2], "v=%d", &version); err != nil || version != argon2.Version {
-		return false, errFormat
+		return hashed{}, errFormat
 	}
 	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &m, &t, &p); err != nil || t == 0 || p == 0 || m > 1<<20 || t > 100 {
-		return false, errFormat
+		return hashed{}, errFormat
 	}
 	salt, errSalt := base64.RawStdEncoding.DecodeString(parts[4])
 	key, errKey := base64.RawStdEncoding.DecodeString(parts[5])
 	if errSalt != nil || errKey != nil || len(key) < 16 || len(key) > 64 {
-		return false, errFormat
+		return hashed{}, errFormat
 	}
-	made := argon2.IDKey([]byte(words), salt, t, m, p, uint32(len(key)))
-	return subtle.ConstantTimeCompare(made, key) == 1, nil
+	return hashed{passes: t, memory: m, threads: p, salt: salt, key: key}, nil
 }

@@ -19,6 +19,7 @@ const (
 	File    Sink = "file"    // a file only the person's account can read
 	Keyring Sink = "keyring" // the system's keyring
 	Reveal  Sink = "reveal"  // the result itself: the assistant and its provider see it
+	Page    Sink = "page"    // a page of a server over HTTP, which shows it once to whoever had the database created
 )
 
 // Credentials are what a new database is reached with.
@@ -41,10 +42,17 @@ type Vault struct {
 	sink Sink
 	dir  string // of the file sink
 	ring ring
+	page func() string // the address of the page
 }
 
 // New makes a vault. dir is where the file sink keeps its files; empty where the account has no such place.
 func New(sink Sink, dir string) *Vault { return &Vault{sink: sink, dir: dir, ring: systemRing{}} }
+
+// WithPage says where the page is, for the sink of that name. The address is asked for once there is a password.
+func (v *Vault) WithPage(address func() string) *Vault {
+	v.page = address
+	return v
+}
 
 // Slot is a place made ready for one password.
 type Slot struct {
@@ -52,9 +60,13 @@ type Slot struct {
 	file  *slotFile
 }
 
-// Prepare makes a place ready. An error means that a password could not be kept, so that nothing may be created.
-func (v *Vault) Prepare(label string) (*Slot, error) {
+// Prepare makes a place ready for a password of an owner, who is whoever has the database created. An error means that a password
+// could not be kept, so that nothing may be created.
+func (v *Vault) Prepare(label, owner string) (*Slot, error) {
 	switch v.sink {
+	case Page:
+		file, err := newSlotFile(Shelf(v.dir).of(owner), label)
+		return &Slot{vault: v, file: file}, err
 	case File:
 		file, err := newSlotFile(v.dir, label)
 		return &Slot{vault: v, file: file}, err
@@ -74,6 +86,9 @@ func (s *Slot) Keep(c Credentials) Kept {
 	}
 	if s.file != nil {
 		where, err := s.file.keep(c)
+		if err == nil && s.vault.sink == Page {
+			return Kept{Where: s.vault.page() + " (it is shown there once, to whoever had the database created)"}
+		}
 		if err == nil {
 			return Kept{Where: where}
 		}

@@ -55,7 +55,7 @@ func TestAPasswordGoesToTheNextPlaceRatherThanGettingLost(t *testing.T) {
 			tt.ring.entries = map[string]string{}
 			v := New(tt.sink, dir)
 			v.ring = tt.ring
-			slot, err := v.Prepare("label")
+			slot, err := v.Prepare("label", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,13 +97,13 @@ func TestAPlaceThatIsNotSafeIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for dir, want := range map[string]string{open: "can be read by others", linked: "not a directory of its own", file: "", "": "no directory for private state"} {
-		if _, err := New(File, dir).Prepare("label"); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(File, dir).Prepare("label", ""); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", dir, err, want)
 		}
 	}
 	broken := New(Keyring, "")
 	broken.ring = &fakeRing{err: errors.New("no keyring here")}
-	if _, err := broken.Prepare("label"); err == nil || !strings.Contains(err.Error(), "no keyring here") {
+	if _, err := broken.Prepare("label", ""); err == nil || !strings.Contains(err.Error(), "no keyring here") {
 		t.Errorf("a keyring that is not there: %v", err)
 	}
 }
@@ -111,11 +111,11 @@ func TestAPlaceThatIsNotSafeIsRefused(t *testing.T) {
 func TestAPlaceThatIsNotNeededIsGivenBack(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "credentials")
-	slot, err := New(File, dir).Prepare("label")
+	slot, err := New(File, dir).Prepare("label", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(File, dir).Prepare("label"); err == nil {
+	if _, err := New(File, dir).Prepare("label", ""); err == nil {
 		t.Error("one place was given to two")
 	}
 	slot.Discard()

@@ -1,0 +1,194 @@
+package approval
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"aura-mcp/internal/passphrase"
+	"aura-mcp/internal/state"
+)
+
+// Proof is how people prove who they are: [Passphrases] or a [Login].
+type Proof interface {
+	// begin shows or goes to where they do it.
+	begin(m *Remote, w http.ResponseWriter, r *http.Request)
+	routes(m *Remote, mux *http.ServeMux)
+	// holds reports whether what somebody has proved still counts.
+	holds(p person) bool
+}
+
+const (
+	signInPath   = RemotePath + "sign-in"
+	callbackPath = RemotePath + "signed-in"
+)
+
+var errNotThere = fs.ErrNotExist
+
+const (
+	// maxWrong wrong passphrases within lockedFor lock a name until that is over.
+	maxWrong  = 5
+	lockedFor = 15 * time.Minute
+	// atOnce bounds the passphrases that are tried at a time: each takes 64 MiB for a moment.
+	atOnce = 2
+)
+
+// Passphrases lets in who knows the passphrase of a name. Make one with [NewPassphrases].
+type Passphrases struct {
+	hash func(name string) (hash string, ok bool)
+	busy chan struct{}
+}
+
+// NewPassphrases makes one. hash is the hash of a name's passphrase; ok is false for a name that has none.
+func NewPassphrases(hash func(name string) (hash string, ok bool)) *Passphrases {
+	return &Passphrases{hash: hash, busy: make(chan struct{}, atOnce)}
+}
+
+func (p *Passphrases) holds(who person) bool {
+	hash, ok := p.hash(who.principal)
+	return ok && hash == who.proof
+}
+
+func (p *Passphrases) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
+	send(w, m.Log, http.StatusOK, signInForm{To: r.URL.Query().Get("to"), Name: r.URL.Query().Get("name")}.document())
+}
+
+func (p *Passphrases) routes(m *Remote, mux *http.ServeMux) {
+	mux.HandleFunc("POST "+signInPath, func(w http.ResponseWriter, r *http.Request) {
+		form := signInForm{To: r.PostFormValue("to"), Name: r.PostFormValue("name")}
+		select {
+		case p.busy <- struct{}{}:
+			defer func() { <-p.busy }()
+		default:
+			form.Problem = "too many people sign in at this moment; try again"
+			w.Header().Set("Retry-After", "1")
+			send(w, m.Log, http.StatusTooManyRequests, form.document())
+			return
+		}
+		hash, err := p.try(m.Store, form.Name, r.PostFormValue("passphrase"))
+		if err != nil {
+			m.Log.WarnContext(r.Context(), "a sign-in to approve was refused", "error", err)
+			form.Problem = err.Error()
+			send(w, m.Log, http.StatusForbidden, form.document())
+			return
+		}
+		m.signedIn(r.Context(), w, person{principal: form.Name, proof: hash}, form.To)
+	})
+}
+
+// unknown is compared where a name has no passphrase, so that it takes as long and nobody learns which names there are.
+const unknown = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// errWrong is the same for a wrong name.
+var errWrong = fmt.Errorf("that is not the passphrase of that name; after %d wrong ones none is taken for %d minutes", maxWrong, int(lockedFor.Minutes()))
+
+// try returns the hash that the words belong to. A try is counted before it is judged: tries at once must not pass each other.
+func (p *Passphrases) try(store state.Store, name, words string) (string, error) {
+	hash, known := p.hash(name)
+	if !known {
+		_, _ = passphrase.Matches(unknown, words)
+		return "", errWrong
+	}
+	tries := state.Key{Kind: "passphrase", Name: name}
+	if room, ok := store.Add(tries, maxWrong, lockedFor); !ok {
+		return "", fmt.Errorf("after %d wrong passphrases none of that name is taken before %s", maxWrong, room.Format("15:04 MST"))
+	}
+	right, err := passphrase.Matches(hash, words)
+	if err != nil {
+		return "", errors.New("the passphrase of that name cannot be checked: its hash in the settings of this server is damaged")
+	}
+	if !right {
+		return "", errWrong
+	}
+	store.Drop(tries)
+	return hash, nil
+}
+
+// Provider is an identity provider that browsers are sent to.
+type Provider interface {
+	// Begin is the address where somebody signs in, now and not by what their browser still has from before.
+	Begin(ctx context.Context, back, state, nonce, verifier string) (address string, err error)
+	// Finish exchanges the code that came back for the principal who has signed in.
+	Finish(ctx context.Context, back, code, nonce, verifier string) (principal string, err error)
+}
+
+// attemptTime is how long somebody may take to sign in.
+const attemptTime = 10 * time.Minute
+
+// Login sends people to an identity provider. Make one with [NewLogin].
+type Login struct{ provider Provider }
+
+// attempt is what binds one sign-in together (OAuth 2.1), so that nobody can slip in a code of another.
+type attempt struct {
+	state, nonce, verifier string
+
+	browser [sha256.Size]byte // the digest of the cookie of the browser that began it
+	to      string
+}
+
+// NewLogin makes one.
+func NewLogin(p Provider) *Login { return &Login{provider: p} }
+
+func (l *Login) holds(person) bool { return true }
+
+func (l *Login) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
+	browser := rand.Text() + rand.Text()
+	a := attempt{
+		state: rand.Text() + rand.Text(), nonce: rand.Text() + rand.Text(), verifier: rand.Text() + rand.Text(),
+		browser: sha256.Sum256([]byte(browser)), to: r.URL.Query().Get("to"),
+	}
+	address, err := l.provider.Begin(r.Context(), m.back(), a.state, a.nonce, a.verifier)
+	if err != nil {
+		m.Log.ErrorContext(r.Context(), "nobody can sign in to approve", "error", err)
+		send(w, m.Log, http.StatusServiceUnavailable, notSignedIn("Signing in does not work at the moment. Try again soon; whoever runs this server finds the reason in its log."))
+		return
+	}
+	m.Store.Put(attemptKey(a.state), "", a, time.Now().Add(attemptTime))
+	m.setNamedCookie(w, "sign-in", browser, attemptTime)
+	w.Header().Set("Location", address)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+func (m *Remote) back() string { return m.Base.JoinPath(callbackPath).String() }
+
+func attemptKey(name string) state.Key { return state.Key{Kind: "sign-in", Name: name} }
+
+// take ends an attempt of a browser: whatever comes of it, it serves once. Another browser does not end it.
+func (m *Remote) take(name, browser string) (attempt, bool) {
+	found, _ := m.Store.Get(attemptKey(name))
+	if a, ok := found.(attempt); !ok || a.browser != sha256.Sum256([]byte(browser)) {
+		return attempt{}, false
+	}
+	found, _ = m.Store.Take(attemptKey(name))
+	a, ok := found.(attempt)
+	return a, ok
+}
+
+func (l *Login) routes(m *Remote, mux *http.ServeMux) {
+	mux.HandleFunc("GET "+callbackPath, func(w http.ResponseWriter, r *http.Request) {
+		said := r.URL.Query()
+		a, ok := m.take(said.Get("state"), m.namedCookie(r, "sign-in"))
+		m.setNamedCookie(w, "sign-in", "", -1)
+		if !ok {
+			send(w, m.Log, http.StatusForbidden, notSignedIn("This sign-in was not begun in this browser, or too long ago. Open the address of the question again."))
+			return
+		}
+		if why := said.Get("error"); why != "" {
+			m.Log.WarnContext(r.Context(), "the identity provider signed somebody in to approve not", "error", why)
+			send(w, m.Log, http.StatusForbidden, notSignedIn("The identity provider did not sign you in."))
+			return
+		}
+		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.nonce, a.verifier)
+		if err != nil {
+			m.Log.WarnContext(r.Context(), "a sign-in to approve was refused", "error", err)
+			send(w, m.Log, http.StatusForbidden, notSignedIn("What the identity provider says of you does not count here; whoever runs this server finds the reason in its log."))
+			return
+		}
+		m.signedIn(r.Context(), w, person{principal: principal}, a.to)
+	})
+}
