@@ -41,11 +41,13 @@ func TestSettingsThatForbidWhileAPersonReadsCount(t *testing.T) {
 				c := r.connect(modern, nil)
 				said, _ := r.call(c, "pause_instance", pause)
 				pending(t, said)
+				synctest.Wait()
 				policy, failed = tt.now, tt.err
 				if err := o.desk.Decide(o.last(t).ID, guard.Decision{Approve: true, Way: guard.Page}); err != nil {
 					t.Fatal(err)
 				}
 				after(time.Second)
+				synctest.Wait()
 				policy, failed = guard.Policy{}, nil
 				r.refuses(c, "pause_instance", pause, tt.want, "Nothing was changed.", "What to do:") // the outcome of the approval
 				if got := r.changes(); len(got) != 0 {

@@ -144,6 +144,7 @@ func play(t *testing.T, way string, script []step) (problem string) {
 		}
 	}
 	after(time.Hour)
+	synctest.Wait()
 	if err := p.compare(); err != nil {
 		return fmt.Sprintf("%s: after\n%s\n%v", way, listing(script), err)
 	}
@@ -199,6 +200,7 @@ func (p *player) call(s step) (tool string, arguments map[string]any, change str
 
 func (p *player) step(t *testing.T, s step) error {
 	after(time.Duration(s.Wait)*time.Minute + time.Second)
+	synctest.Wait()
 	if len(p.fleet) == 0 {
 		return nil
 	}
@@ -222,9 +224,11 @@ func (p *player) step(t *testing.T, s step) error {
 		all = append(all, <-texts)
 	}
 	after(10 * time.Minute) // what was asked is decided or has expired
+	synctest.Wait()
 	p.sim.Relent()
 	if s.Twice { // an outcome that nobody has heard is not to be told to the next step
 		after(20 * time.Minute)
+		synctest.Wait()
 	}
 	return p.believe(s, all, change, effect, lied, status)
 }
@@ -261,7 +265,10 @@ func (p *player) untilSettled(t *testing.T, tool string, arguments map[string]an
 			return "no answer: " + err.Error()
 		}
 		text = p.words(tool, result)
-		if p.asked == 0 && time.Since(begun) > 50*time.Second {
+		p.mu.Lock()
+		asked := p.asked
+		p.mu.Unlock()
+		if asked == 0 && time.Since(begun) > 50*time.Second {
 			return fmt.Sprintf("it took %v: %s", time.Since(begun), text)
 		}
 		if !strings.Contains(text, `"state":"approval_pending"`) && !strings.Contains(text, `"state":"in_progress"`) {
