@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -60,14 +61,22 @@ func distinct(all []auraclient.InstanceConfiguration, of func(auraclient.Instanc
 	return out
 }
 
-// permitted are the configurations that the settings allow for a new database. Where they allow none of them, all are left: the
-// guard then says which rule it is.
-func (f *Fleet) permitted(all []auraclient.InstanceConfiguration) []auraclient.InstanceConfiguration {
-	kept := slices.DeleteFunc(slices.Clone(all), func(c auraclient.InstanceConfiguration) bool {
-		return f.allows(op.Wants{New: true, Memory: c.Memory, Region: c.Region, Type: string(c.Type)}) != nil
-	})
-	if len(kept) == 0 {
-		return all
+// permitted are the configurations that the settings allow for a new database, or for the memory of one that there is. Where they
+// allow none of them, all are left, and why is the rule that forbids the smallest.
+func (f *Fleet) permitted(all []auraclient.InstanceConfiguration, isNew bool) (kept []auraclient.InstanceConfiguration, why error) {
+	for _, c := range slices.SortedStableFunc(slices.Values(all), func(a, b auraclient.InstanceConfiguration) int { return bySize(a.Memory, b.Memory) }) {
+		wants := op.Wants{Memory: c.Memory}
+		if isNew {
+			wants = op.Wants{New: true, Memory: c.Memory, Region: c.Region, Type: string(c.Type)}
+		}
+		if err := f.allows(wants); err != nil {
+			why = cmp.Or(why, err)
+		} else {
+			kept = append(kept, c)
+		}
 	}
-	return kept
+	if len(kept) == 0 {
+		return all, why
+	}
+	return kept, nil
 }

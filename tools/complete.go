@@ -35,7 +35,8 @@ func (f *Fleet) complete(in createInstanceIn, offer []auraclient.InstanceConfigu
 	left := offer
 	var missing []string
 	for _, d := range dimensions {
-		values := distinct(f.permitted(left), d.of)
+		allowed, forbidden := f.permitted(left, true)
+		values := distinct(allowed, d.of)
 		switch {
 		case *d.given == "" && len(values) == 1:
 			*d.given = values[0]
@@ -45,6 +46,8 @@ func (f *Fleet) complete(in createInstanceIn, offer []auraclient.InstanceConfigu
 			filled = append(filled, d.name+" "+d.usual)
 		case *d.given == "" && d.name == "storage" && in.Memory == "":
 			continue // it follows from the memory, which is asked for
+		case *d.given == "" && len(values) > 1 && forbidden != nil:
+			return r, nil, forbidden // nobody is to choose among what is refused then
 		case *d.given == "" && len(values) > 1 && len(missing) > 0:
 			missing = append(missing, fmt.Sprintf("then `%s`", d.name)) // its values depend on what comes before
 			continue
@@ -52,7 +55,7 @@ func (f *Fleet) complete(in createInstanceIn, offer []auraclient.InstanceConfigu
 			missing = append(missing, fmt.Sprintf("`%s` (%s)", d.name, strings.Join(values, ", ")))
 			continue
 		case *d.given != "" && len(values) > 0 && !slices.Contains(distinct(left, d.of), *d.given):
-			return r, nil, notOffered(d, in, values)
+			return r, nil, cmp.Or(forbidden, notOffered(d, in, values))
 		}
 		left = slices.DeleteFunc(slices.Clone(left), func(c auraclient.InstanceConfiguration) bool { return *d.given != "" && d.of(c) != *d.given })
 	}

@@ -295,7 +295,7 @@ func (f *Fleet) createAlone(ctx context.Context, call op.Call, aura *auraclient.
 	defer release()
 	alike, _, _, err := f.alike(ctx, aura, planned.request.Name)
 	if err != nil {
-		return nil, vault.Kept{}, err
+		return nil, vault.Kept{}, unsent(err)
 	}
 	if !slices.Equal(alike, planned.alike) {
 		return nil, vault.Kept{}, &op.Error{What: fmt.Sprintf("another database named %s has appeared since the approval", text.Quote(planned.request.Name)), Next: "call list_instances, and ask the person whether they still want this one", Unchanged: true}

@@ -57,6 +57,17 @@ func explain(err error) error {
 	return out
 }
 
+// unsent puts an error into words that came before the change was sent.
+func unsent(err error) error {
+	told, ok := errors.AsType[*op.Error](explain(err))
+	if !ok {
+		return err
+	}
+	early := *told
+	early.Unchanged, early.Unknown = true, false
+	return &early
+}
+
 func cause(err error) string {
 	if e, ok := auraclient.AsError(err); ok && e.Status >= http.StatusInternalServerError {
 		return fmt.Sprintf("Aura answered %d", e.Status)

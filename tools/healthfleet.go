@@ -282,7 +282,7 @@ func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now ti
 	out := FleetHealth{Status: string(health.StatusNotMonitored), Total: len(all), Counts: map[string]int{}, Instances: []FleetHealthRow{}, AssessedAt: instant(now)}
 	worst := len(severity) - 1
 	plans := map[string][]string{}
-	rated, left := false, 0
+	read, rated, left := false, false, 0
 	for _, c := range all {
 		status := c.verdict.Status
 		out.Counts[string(status)]++
@@ -297,7 +297,7 @@ func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now ti
 			out.notAssessed(c)
 		case len(out.Instances) < limit:
 			row := c.row(tenants)
-			rated = rated || row.QueriesPerSecond != nil
+			read, rated = read || c.read.now != nil, rated || row.QueriesPerSecond != nil
 			out.Instances = append(out.Instances, row)
 		default:
 			left++
@@ -309,7 +309,7 @@ func newFleetHealth(all []*checkup, tenants map[string]string, limit int, now ti
 	if left > 0 {
 		out.Notes = append(out.Notes, fmt.Sprintf("%d more were assessed and are left out, none of them worse than the last row; limit shows more", left))
 	}
-	if len(out.Instances) > 0 && !rated {
+	if read && !rated {
 		out.Notes = append(out.Notes, "one reading has no rates (queries per second, garbage collection, failed queries): the same call after 35 seconds has them")
 	}
 	if len(out.Instances) > 0 && out.Instances[0].Status != string(health.StatusHealthy) {
@@ -350,34 +350,6 @@ func (l *FleetHealth) notAssessed(c *checkup) {
 	if group.Count++; group.Count <= 20 {
 		group.Instances = append(group.Instances, c.summary.Name)
 	}
-}
-
-// notMonitoredLine names the instances of each plan, as many as fit into a line.
-func notMonitoredLine(plans map[string][]string) string {
-	if len(plans) == 0 {
-		return ""
-	}
-	var words []string
-	total := 0
-	for _, plan := range slices.Sorted(maps.Keys(plans)) {
-		names := plans[plan]
-		total += len(names)
-		line := fmt.Sprintf("%d %s: %s", len(names), plan, strings.Join(names[:min(len(names), maxUsed)], ", "))
-		if more := len(names) - maxUsed; more > 0 {
-			line += fmt.Sprintf(" and %d more", more)
-		}
-		words = append(words, line)
-	}
-	return fmt.Sprintf("%d of plans without metrics: %s", total, strings.Join(words, "; "))
-}
-
-// named is the instance's name, with its status where it is not running.
-func (c *checkup) named() string {
-	name := text.Quote(c.summary.Name)
-	if c.details.Status != auraclient.StatusRunning {
-		name += " (" + oneWord(string(c.details.Status)) + ")"
-	}
-	return name
 }
 
 func (l *FleetHealth) sentence() string {

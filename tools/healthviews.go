@@ -2,9 +2,11 @@ package tools
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"aura-mcp/auraclient"
 	"aura-mcp/internal/health"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
@@ -185,4 +187,32 @@ func plural(n int, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// notMonitoredLine names the instances of each plan, as many as fit into a line.
+func notMonitoredLine(plans map[string][]string) string {
+	if len(plans) == 0 {
+		return ""
+	}
+	var words []string
+	total := 0
+	for _, plan := range slices.Sorted(maps.Keys(plans)) {
+		names := plans[plan]
+		total += len(names)
+		line := fmt.Sprintf("%d %s: %s", len(names), plan, strings.Join(names[:min(len(names), maxUsed)], ", "))
+		if more := len(names) - maxUsed; more > 0 {
+			line += fmt.Sprintf(" and %d more", more)
+		}
+		words = append(words, line)
+	}
+	return fmt.Sprintf("%d of plans without metrics: %s", total, strings.Join(words, "; "))
+}
+
+// named is the instance's name, with its status where it is not running.
+func (c *checkup) named() string {
+	name := text.Quote(c.summary.Name)
+	if c.details.Status != auraclient.StatusRunning {
+		name += " (" + oneWord(string(c.details.Status)) + ")"
+	}
+	return name
 }

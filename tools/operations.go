@@ -61,13 +61,17 @@ func (f *Fleet) listOperations(ctx context.Context, c op.Call, in listOperations
 			out.Operations = append(out.Operations, row)
 		}
 	}
+	now := f.present(ctx, in.Instance)
+	wanted := func(about func(nameOrID string) bool) bool {
+		return in.Instance == "" || about(in.Instance) || slices.ContainsFunc(now.meant, about)
+	}
 	for _, w := range f.waiting(c.Caller) {
-		if in.Instance == "" || w.about(in.Instance) {
+		if wanted(w.about) {
 			add(w.row())
 		}
 	}
 	for _, e := range entries {
-		if ofCaller(c.Caller, e) && (in.Instance == "" || e.About(in.Instance)) {
+		if ofCaller(c.Caller, e) && wanted(e.About) {
 			add(newOperationRow(e))
 		}
 	}
@@ -79,8 +83,8 @@ func (f *Fleet) listOperations(ctx context.Context, c op.Call, in listOperations
 	case out.Total == 0:
 		out.Note = "none; what was done elsewhere, such as in the Aura console, is not known here"
 	}
-	if out.Total == 0 && in.Instance != "" {
-		return out, f.everKnown(ctx, c.Caller, in.Instance)
+	if out.Total == 0 && now.known && len(now.meant) == 0 {
+		return out, f.everKnown(c.Caller, in.Instance, now.all)
 	}
 	return out, nil
 }
@@ -89,17 +93,36 @@ func ofCaller(c op.Caller, e audit.Entry) bool {
 	return e.Principal == c.Principal && e.Profile == c.Profile
 }
 
-// everKnown fails where nothing has a name or an ID, neither now nor in the records: that nothing was done to it would be taken
-// for an answer.
-func (f *Fleet) everKnown(ctx context.Context, c op.Caller, nameOrID string) error {
+// present is what Aura knows of a name or an ID now: records may have it under an earlier name.
+type present struct {
+	known bool // the list could be read; records can be read without it
+	all   []auraclient.InstanceSummary
+	meant []string // the IDs of those that are called so
+}
+
+func (f *Fleet) present(ctx context.Context, nameOrID string) (out present) {
+	if nameOrID == "" {
+		return out
+	}
+	ctx, cancel := context.WithTimeout(ctx, factTime)
+	defer cancel()
 	aura, err := f.client(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // the records can be read all the same
+		return out
 	}
-	now, err := f.listed(ctx, aura)
-	if err != nil {
-		return nil //nolint:nilerr // likewise
+	list, err := f.listed(ctx, aura)
+	out.known, out.all = err == nil, list.all
+	for _, i := range list.all {
+		if i.ID == nameOrID || loosely(nameOrID, i.Name) {
+			out.meant = append(out.meant, i.ID)
+		}
 	}
+	return out
+}
+
+// everKnown fails where nothing has ever had a name or an ID, as far as the records go: that nothing was done to it would be
+// taken for an answer.
+func (f *Fleet) everKnown(c op.Caller, nameOrID string, all []auraclient.InstanceSummary) error {
 	entries, _, err := f.journal.Read(time.Time{})
 	if err != nil {
 		return fmt.Errorf("read the audit: %w", err)
@@ -107,10 +130,7 @@ func (f *Fleet) everKnown(ctx context.Context, c op.Caller, nameOrID string) err
 	if slices.ContainsFunc(entries, func(e audit.Entry) bool { return ofCaller(c, e) && e.About(nameOrID) }) {
 		return nil
 	}
-	if slices.ContainsFunc(now.all, func(i auraclient.InstanceSummary) bool { return i.ID == nameOrID || loosely(nameOrID, i.Name) }) {
-		return nil
-	}
-	return unknown("instance", nameOrID, now.all, instanceNamed)
+	return unknown("instance", nameOrID, all, instanceNamed)
 }
 
 // Waiting is an operation that waits for a person outside the client.

@@ -212,7 +212,7 @@ func (f *Fleet) Names(ctx context.Context) (instances []InstanceRef, tenants []T
 	return instances, tenants, nil
 }
 
-// Configurations are all that can be created in a tenant, one by one.
+// Configurations are all that can be created in a tenant and the settings allow, one by one.
 func (f *Fleet) Configurations(ctx context.Context, tenantID string) ([]auraclient.InstanceConfiguration, error) {
 	aura, err := f.client(ctx)
 	if err != nil {
@@ -222,5 +222,6 @@ func (f *Fleet) Configurations(ctx context.Context, tenantID string) ([]auraclie
 	if err != nil {
 		return nil, fmt.Errorf("read the tenant %s: %w", tenantID, err)
 	}
-	return tenant.InstanceConfigurations, nil
+	all, _ := f.permitted(tenant.InstanceConfigurations, true)
+	return all, nil
 }

@@ -49,7 +49,7 @@ func (f *Fleet) safely(ctx context.Context, call op.Call, aura *auraclient.Clien
 	}
 	fresh, err := again()
 	if err != nil {
-		return "", err
+		return "", unsent(err)
 	}
 	if !fresh.Same(plan) {
 		return "", &op.Error{

@@ -96,10 +96,13 @@ func (f *Fleet) tenantOffers(ctx context.Context, aura *auraclient.Client, found
 			(in.Region != "" && !strings.EqualFold(in.Region, c.Region))
 	})
 	possible := len(all)
-	all = f.permitted(all)
+	all, forbidden := f.permitted(all, true)
 	out := TenantOffers{ID: tenant.ID, Name: tenant.Name, Configurations: len(all), Offers: offers(all)}
 	if n := possible - len(all); n > 0 {
 		out.Note = fmt.Sprintf("%d more combinations are on offer that this server's settings do not allow", n)
+	}
+	if forbidden != nil {
+		out.Note = "this server's settings allow none of these for a new database"
 	}
 	if len(all) == 0 && len(tenant.InstanceConfigurations) > 0 {
 		regions := distinct(offered(tenant.InstanceConfigurations, auraclient.InstanceType(in.Type), in.Provider, ""), func(c auraclient.InstanceConfiguration) string { return c.Region })

@@ -216,7 +216,11 @@ func (f *Fleet) sizeOffered(ctx context.Context, aura *auraclient.Client, i *aur
 	if r.Memory == nil {
 		what = fmt.Sprintf("storage %s does not go with the memory of %s, %s", *r.Storage, text.Quote(i.Name), shown(i.Memory))
 	}
-	sizes := distinct(f.permitted(all), func(c auraclient.InstanceConfiguration) string { return c.Memory + "/" + c.Storage })
+	permitted, forbidden := f.permitted(all, false)
+	if forbidden != nil {
+		return forbidden
+	}
+	sizes := distinct(permitted, func(c auraclient.InstanceConfiguration) string { return c.Memory + "/" + c.Storage })
 	return &op.Error{
 		What:      what,
 		Next:      "call again with one of these (memory/storage): " + strings.Join(sizes, ", "),

@@ -29,6 +29,7 @@ func TestNothingIsOfferedThatTheSettingsForbid(t *testing.T) {
 			"types and places":               {map[string]any{"name": "x", "tenant": "Development"}, []string{"free-db", "enterprise-db", "aws"}, []string{"`type` (business-critical, professional-db)"}},
 			"sizes":                          {map[string]any{"name": "x", "tenant": "Development", "type": "professional-db"}, []string{"16GB", "us-east-1"}, []string{"`memory` (1GB, 2GB, 4GB, 8GB)"}},
 			"an error's":                     {map[string]any{"name": "x", "tenant": "Development", "type": "professional-db", "memory": "3GB"}, []string{"16GB"}, []string{"1GB, 2GB, 4GB, 8GB"}},
+			"nothing there is allowed":       {map[string]any{"name": "x", "tenant": "Development", "type": "professional-db", "cloud_provider": "aws"}, []string{"us-east-1,", "still to be chosen"}, []string{"setting allowed_regions", "europe-west1"}},
 			"what is forbidden is called so": {map[string]any{"name": "x", "tenant": "Development", "type": "professional-db", "memory": "64GB", "cloud_provider": "gcp", "region": "europe-west1"}, nil, []string{"setting max_memory"}},
 		} {
 			text, failed := r.call(c, "create_instance", tt.arguments)
@@ -54,6 +55,9 @@ func TestNothingIsOfferedThatTheSettingsForbid(t *testing.T) {
 		}
 		if !strings.Contains(tenant.Note, "settings do not allow") {
 			t.Errorf("get_tenant does not say that there is more: %q", tenant.Note)
+		}
+		if got := r.completed(c, "provision_database", "region", "", map[string]string{"tenant": "Development"}).Values; len(got) != 1 || got[0] != "europe-west1" {
+			t.Errorf("completion offers the regions %v", got)
 		}
 		text, _ := r.call(c, "update_instance", map[string]any{"instance": "shop", "memory": "7GB"})
 		if strings.Contains(text, "16GB/") || !strings.Contains(text, "4GB/8GB") {

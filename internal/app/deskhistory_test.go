@@ -125,3 +125,40 @@ func TestTheFormSaysWhatToType(t *testing.T) {
 		})
 	}
 }
+
+func TestOnlyTheLastCallTakesItsQuestionBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &outside{}
+		r := newRig(t, atPage(o))
+		c := r.connect(modern, nil)
+		pause := map[string]any{"instance": "prod"}
+		cancelled := func() (n int) {
+			entries, _, _ := r.journal.Read(time.Time{})
+			for _, e := range entries {
+				if strings.Contains(e.Decision, "cancelled before anybody decided") {
+					n++
+				}
+			}
+			return n
+		}
+		first, leave := context.WithCancel(t.Context())
+		second, leaveToo := context.WithCancel(t.Context())
+		saidFirst := r.begin(first, c, "pause_instance", pause)
+		after(time.Second)
+		saidSecond := r.begin(second, c, "pause_instance", pause)
+		after(time.Second)
+		leave()
+		<-saidFirst
+		after(time.Second)
+		if len(o.desk.List()) != 1 || cancelled() != 0 {
+			t.Errorf("another call waits for it: %+v, %d in the audit", o.desk.List(), cancelled())
+		}
+		leaveToo()
+		<-saidSecond
+		after(time.Second)
+		if len(o.desk.List()) != 0 || cancelled() != 1 {
+			t.Errorf("nobody waits for it: %+v, %d in the audit", o.desk.List(), cancelled())
+		}
+	})
+}

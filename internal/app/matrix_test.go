@@ -15,6 +15,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 
 	"aura-mcp/internal/audit"
@@ -123,33 +124,39 @@ type cell struct {
 
 func (c cell) run(t *testing.T) (v verdict) {
 	r := newRig(t, func(o *rigOptions) { o.sim.ClockSkew = c.trouble.skew })
-	client := r.connect(modern, types(c.call.typed))
-	must[tools.TenantList](r, client, "list_tenants", nil) // the token is there, and nothing of the instances
+	assistant := r.connect(modern, types(c.call.typed))
+	must[tools.TenantList](r, assistant, "list_tenants", nil) // the token is there, and nothing of the instances
 	r.sim.ResetRequests()
 	c.arm(r)
 	before := r.truth()
-	text := `"state":"in_progress"`
-	result := &mcp.CallToolResult{}
-	for again := 0; strings.Contains(text, `"state":"in_progress"`) && again < 20; again++ { // as the answer asks for
-		begun := time.Now()
-		var err error
-		result, err = client.CallTool(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: c.tool, Arguments: c.call.arguments}})
-		if err != nil {
-			t.Fatalf("no answer: %v", err)
-		}
-		if took := time.Since(begun); took > 50*time.Second {
-			t.Errorf("it took %v", took)
-		}
-		text = c.text(t, r, result)
-	}
-	changed := !gocmp.Equal(before, r.truth())
-	v = c.judge(t, text, result.IsError, changed)
+	text, failed := c.settled(t, r, assistant)
+	v = c.judge(t, text, failed, !gocmp.Equal(before, r.truth()))
 	c.oneChange(t, r)
 	c.audited(t, r, v)
 	if log := r.log.String(); strings.Contains(log, "panic") || strings.Contains(log+text, aurasim.DemoClientSecret) {
 		t.Errorf("a panic, or the secret:\n%s\n%s", text, log)
 	}
 	return v
+}
+
+// settled calls until the answer is more than that it goes on, as that answer asks for.
+func (c cell) settled(t *testing.T, r *rig, client *client.Client) (text string, failed bool) {
+	t.Helper()
+	for range 20 {
+		begun := time.Now()
+		result, err := client.CallTool(t.Context(), mcp.CallToolRequest{Params: mcp.CallToolParams{Name: c.tool, Arguments: c.call.arguments}})
+		if err != nil {
+			t.Fatalf("no answer: %v", err)
+		}
+		if took := time.Since(begun); took > 50*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		if text = c.text(t, r, result); !strings.Contains(text, `"state":"in_progress"`) {
+			return text, result.IsError
+		}
+	}
+	t.Fatalf("it never ends: %s", text)
+	return "", false
 }
 
 // text is what the answer says; a picture may go with it.
@@ -415,4 +422,40 @@ func (c cell) onceAndAlways(t *testing.T) (both string) {
 		synctest.Test(t, func(t *testing.T) { both += string(c.run(t)) })
 	}
 	return both
+}
+
+// TestAnyReadOfAChangeMayFail lets the first, the second, the third read of a change fail, and so on, with all after it: those for
+// the plan, those of the last look, those between the approval and the change, those after it.
+func TestAnyReadOfAChangeMayFail(t *testing.T) {
+	t.Parallel()
+	for tool, call := range guardedCalls() {
+		t.Run(tool, func(t *testing.T) {
+			t.Parallel()
+			struck := true
+			for skip := 0; struck; skip++ {
+				synctest.Test(t, func(t *testing.T) {
+					r := newRig(t, func(o *rigOptions) { o.safety = true })
+					c := r.connect(modern, types(call.typed))
+					must[tools.TenantList](r, c, "list_tenants", nil)
+					r.sim.ResetRequests()
+					r.sim.Fail(aurasim.Fault{Method: http.MethodGet, Status: http.StatusInternalServerError, Skip: skip, Times: 1000})
+					here := cell{tool: tool, call: call}
+					text, failed := here.settled(t, r, c)
+					changed := false
+					struck = false
+					for _, q := range r.sim.Requests() {
+						safety := strings.HasSuffix(q.Path, "/snapshots") && tool != "create_snapshot"
+						changed = changed || q.Method != http.MethodGet && q.Done/100 == 2 && !safety
+						struck = struck || q.Status == http.StatusInternalServerError
+					}
+					v := here.judge(t, text, failed, changed)
+					here.oneChange(t, r)
+					here.audited(t, r, v)
+					if t.Failed() {
+						t.Fatalf("after %d reads", skip)
+					}
+				})
+			}
+		})
+	}
 }

@@ -2,11 +2,13 @@ package app
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"aura-mcp/internal/aurasim"
 	"aura-mcp/tools"
 )
 
@@ -86,6 +88,25 @@ func TestWhatWasMadeIsFoundByItsID(t *testing.T) {
 			if list.Total != 1 || list.Operations[0].Targets != `"fresh" (`+made.InstanceID+`)` {
 				t.Errorf("about %s: %+v", about, list)
 			}
+		}
+	})
+}
+
+func TestRecordsFollowARename(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.connect(modern, types("yes"))
+		must[tools.InstanceChange](r, c, "update_instance", map[string]any{"instance": "shop", "name": "store"})
+		for _, about := range []string{"shop", "store", "STORE", shopID} {
+			if list := must[tools.OperationList](r, c, "list_operations", map[string]any{"instance": about}); list.Total != 1 {
+				t.Errorf("about %s: %+v", about, list)
+			}
+		}
+		r.sim.Fail(aurasim.Fault{Status: http.StatusInternalServerError, Times: 100})
+		after(2 * time.Minute)
+		if list := must[tools.OperationList](r, c, "list_operations", map[string]any{"instance": "shop"}); list.Total != 1 {
+			t.Errorf("without Aura: %+v", list)
 		}
 	})
 }

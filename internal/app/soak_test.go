@@ -120,7 +120,8 @@ func soak(t *testing.T, calls int, weather aurasim.Preset, serve func(*testing.T
 			})
 		}
 		all.Wait()
-		r.sim.ResetRequests() // the simulator's memory is not what is looked at
+		r.sim.ResetRequests() // the simulator's memory is not what is looked at, nor is the log
+		r.log.reset()
 	}
 	begun := time.Now()
 	work(calls / 4) // until everything is warm

@@ -27,6 +27,7 @@ type Fault struct {
 	Method string // "" is any
 	Path   string // a pattern as in [path.Match] on the decoded path, "/oauth/token" included; "" is any
 	Times  int    // 0 means 1
+	Skip   int    // how many requests that match are spared first
 	Kind   FaultKind
 
 	// Status, Header and Body are the answer of the kind Answer. Status 0 is the real answer, for a fault that only
@@ -103,6 +104,10 @@ func (f *faults) arm(fault Fault) {
 func (f *faults) next(method, requestPath string, now time.Time) Fault {
 	for i := range f.armed {
 		if !f.armed[i].strikes(method, requestPath) {
+			continue
+		}
+		if f.armed[i].Skip > 0 {
+			f.armed[i].Skip--
 			continue
 		}
 		struck := f.armed[i]

@@ -204,6 +204,12 @@ func TestFaultsMatchAndCount(t *testing.T) {
 	c := newClient(t, sim)
 	sim.Fail(aurasim.Fault{Path: "/v1/instances/*/snapshots", Times: 2, Status: 500})
 	sim.Fail(aurasim.Fault{Path: "/oauth/token", Status: 503})
+	sim.Fail(aurasim.Fault{Path: "/v1/tenants", Skip: 2, Status: 418})
+	for _, want := range []int{200, 200, 418, 200} {
+		if got := c.try(c.request("GET", "/tenants")); got.status != want {
+			t.Errorf("with two spared: %d, want %d", got.status, want)
+		}
+	}
 	sim.Fail(aurasim.Fault{Path: "[", Status: 500}) // no pattern at all: never matches
 	sim.Fail(aurasim.Fault{Method: "DELETE", Status: 504})
 

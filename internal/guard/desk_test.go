@@ -1,9 +1,15 @@
 package guard
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mark3labs/mcp-go/mcp"
 
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
@@ -40,5 +46,88 @@ func TestDesksAndOutcomesAreOfOnePrincipal(t *testing.T) {
 	g.denials.add(subject(alice, plan))
 	if g.denials.rest(subject(mallory, plan)) != nil || g.denials.rest(subject(alice, plan)) == nil {
 		t.Error("a refusal counts for somebody else")
+	}
+}
+
+// A person who is asked at the terminal where they typed the command needs no notice that they are waited for.
+func TestWaitingForAPersonIsToldWhereTheyAreElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, atTerminal := range []bool{false, true} {
+		door := func(_ context.Context, d *Desk) error {
+			for _, a := range d.List() {
+				d.Seen(a.ID)
+				_ = d.Decide(a.ID, Decision{Way: Terminal})
+			}
+			return nil
+		}
+		g, err := New(Options{Policy: Fixed(Policy{}), Journal: audit.InMemory(), Log: slog.New(slog.DiscardHandler), Doors: Doors{Terminal: door}, AtTerminal: atTerminal})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _ := request(t, "destroy_thing", "precious")
+		notices := 0
+		call := op.Call{Caller: r.call.Caller, Progress: func(_, _ float64, message string) {
+			if strings.Contains(message, "waiting for a person") {
+				notices++
+			}
+		}}
+		out := g.Handle(t.Context(), r.Operation, call, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "destroy_thing", Arguments: map[string]any{"thing": "precious"}}})
+		if _, words := told(out); !out.IsError || !strings.Contains(words, "declined") || (notices > 0) == atTerminal {
+			t.Errorf("at the terminal %v: told %d times that somebody is waited for; %s", atTerminal, notices, words)
+		}
+	}
+}
+
+func TestARefusalThatCannotBeWrittenIsLogged(t *testing.T) {
+	t.Parallel()
+	for place, wanted := range map[string]bool{"": true, t.TempDir(): false} {
+		var log bytes.Buffer
+		g, err := New(Options{Policy: Fixed(Policy{ReadOnly: true}), Journal: audit.Open(place), Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _ := request(t, "destroy_thing", "precious")
+		out := g.Handle(t.Context(), r.Operation, r.call, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "destroy_thing", Arguments: map[string]any{"thing": "precious"}}})
+		if logged := strings.Contains(log.String(), "a refusal could not be written to the audit"); !out.IsError || logged != wanted {
+			t.Errorf("with a journal in %q: logged %v, want %v: %s", place, logged, wanted, &log)
+		}
+	}
+}
+
+func TestAPendingAnswerSaysWhereThePersonIs(t *testing.T) {
+	t.Parallel()
+	unseen := func(context.Context, *Desk) error { return ErrUnseen }
+	seen := func(_ context.Context, d *Desk) error {
+		for _, a := range d.List() {
+			d.Seen(a.ID)
+		}
+		return nil
+	}
+	for _, tt := range []struct {
+		name       string
+		doors      Doors
+		where, not string
+	}{
+		{"a page that nobody looks at", Doors{Page: unseen}, "no browser has shown the question", "at a terminal"},
+		{"a page that nobody looks at, and a terminal", Doors{Page: unseen, Terminal: unseen}, "no browser has shown the question", "at a terminal"},
+		{"a terminal alone", Doors{Terminal: unseen}, "it is asked at a terminal", "browser"},
+		{"a page in front of them", Doors{Page: seen}, "the question is on the approval page in their browser", "aura-mcp approve"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g, err := New(Options{Policy: Fixed(Policy{}), Journal: audit.InMemory(), Log: slog.New(slog.DiscardHandler), Doors: tt.doors})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, _ := request(t, "destroy_thing", "precious")
+				out := g.Handle(t.Context(), r.Operation, r.call, mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "destroy_thing", Arguments: map[string]any{"thing": "precious"}}})
+				content, _ := mcp.AsTextContent(out.Content[0])
+				if out.IsError || !strings.Contains(content.Text, tt.where) || strings.Contains(strings.Replace(content.Text, "in a terminal on this machine", "", 1), tt.not) {
+					t.Errorf("it says %s", content.Text)
+				}
+				<-time.After(planTime + time.Second) // its time runs out, and with it its timer
+			})
+		})
 	}
 }

@@ -136,7 +136,7 @@ func (g *Gate) Handle(ctx context.Context, o op.Operation, call op.Call, request
 	if err == nil || o.Spec.Effects == op.Read {
 		err = policy.refusal(call.Caller, o.Spec)
 	} else {
-		err = &op.Error{What: "the settings of this server cannot be read, so nothing that changes anything runs: " + err.Error(), Next: "tell the person to mend that; reading goes on", Unchanged: true}
+		err = unreadable(err)
 	}
 	if err != nil && o.Spec.Effects != op.Read {
 		return g.refused(task{Request: op.Request{Operation: o}, call: call}, op.Plan{}, "", err)
@@ -291,10 +291,10 @@ func (g *Gate) answeredWith(ctx context.Context, t task, now op.Plan, answer *an
 // lastLook plans again what a person has decided on: while they read, the world went on, the settings included.
 func (g *Gate) lastLook(ctx context.Context, t task, shown op.Plan) (op.Plan, error) {
 	policy, err := g.Policy(t.call.Caller.Profile)
-	if err == nil {
-		err = policy.refusal(t.call.Caller, t.Operation.Spec)
-	}
 	if err != nil {
+		return shown, unreadable(err)
+	}
+	if err := policy.refusal(t.call.Caller, t.Operation.Spec); err != nil {
 		return shown, err
 	}
 	return g.planned(ctx, t, policy, &shown)

@@ -66,6 +66,14 @@ func forbidden(what, next string) error {
 	return &op.Error{What: what, Next: next, Unchanged: true, Err: errForbidden}
 }
 
+// unreadable refuses what changes something while the settings cannot be read.
+func unreadable(err error) error {
+	return &op.Error{
+		What: "the settings of this server cannot be read, so nothing that changes anything runs: " + err.Error(),
+		Next: "tell the person to mend that; reading goes on", Unchanged: true, Err: err,
+	}
+}
+
 // apply makes a plan keep to the policy, or refuses it and returns it as it was: protected and locked targets leave a bulk, and a rename that takes a
 // database into or out of a pattern counts as more than a rename.
 func (p Policy) apply(plan op.Plan) (op.Plan, error) {

@@ -14,7 +14,7 @@ type Advice struct {
 // advice has what makes do with what there is before what costs money, and before
 // what only Neo4j can do. Recommendations keep this order.
 var advice = []Advice{
-	{"restore_snapshot", "Restore one of its snapshots, or overwrite it with the data of another instance; a person has to decide."},
+	{"restore_snapshot", "Restore one of its snapshots (a person has to decide), or see what the Aura console says of it."},
 	{"encryption_key", "Look at the customer managed key at the cloud provider: Aura has to find it and may have to be let use it again."},
 	{"read_again", "Read the metrics again in a minute; if they stay old, check the metrics integration in the Aura console."},
 	{"query_log", "Find the slowest and the most frequent queries in the query log of the Aura console, and run them with PROFILE."},

@@ -258,7 +258,7 @@ func testsIn(t *testing.T, files []string) []string {
 	t.Helper()
 	var names []string
 	for _, file := range files {
-		source, err := os.ReadFile(filepath.Join("../app", file))
+		source, err := os.ReadFile(filepath.Join("..", "app", file))
 		if err != nil {
 			t.Fatal(err)
 		}
