@@ -44,7 +44,6 @@ account, "aura-mcp install" enters it into an assistant's configuration, and "au
 					if s.server.err != nil {
 						cancel(s.server.err)
 					}
-					p.economize()
 				case <-ctx.Done():
 				}
 			}()

@@ -15,7 +15,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -305,14 +304,6 @@ func fleetState(file string) (aurasim.State, error) {
 		return aurasim.State{}, fmt.Errorf("--sim-state %s: %w", file, err)
 	}
 	return state, nil
-}
-
-// economize makes the collector run more often, unless the person has set how often. A server waits all day for its person, so
-// its memory counts more than its time; while it starts, it is the other way round.
-func (p Process) economize() {
-	if !slices.ContainsFunc(p.Environ, func(e string) bool { return strings.HasPrefix(e, "GOGC=") }) {
-		debug.SetGCPercent(50)
-	}
 }
 
 // version is the module's version, or the commit for a build from a checkout.

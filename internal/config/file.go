@@ -184,7 +184,7 @@ func (r *reader) profiles(p toml.Primitive) (out []section) {
 		switch {
 		case name == EnvironmentName:
 			r.problem(r.origin(profilesKey, name), "the name %s is taken by credentials in the environment: choose another", name)
-		case !profileName.MatchString(name):
+		case len(name) > 40 || !profileName.MatchString(name):
 			r.problem(r.origin(profilesKey, name), "the profile's name %s may have letters, digits, - and _, at most 40", text.Quote(name))
 		}
 	}

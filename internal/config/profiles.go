@@ -53,7 +53,7 @@ func (p Profiles) Get(name string) (Config, bool) {
 	return Config{}, false
 }
 
-var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$`)
+var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 
 func (l layers) several() bool { return len(l.file.profiles) > 1 }
 
