@@ -27,7 +27,7 @@ const guardDir = "../guard"
 
 // gateTests are the files with the tests of the guard that go through the public door.
 func gateTests() []string {
-	return []string{"gate_test.go", "guardtable_test.go", "desk_test.go", "policy_test.go", "audit_test.go", "safety_test.go", "refusal_test.go", "facts_test.go", "life_test.go", "person_test.go", "profiles_test.go", "progress_test.go", "model_test.go"}
+	return []string{"gate_test.go", "guardtable_test.go", "desk_test.go", "deskhistory_test.go", "guardedges_test.go", "policy_test.go", "audit_test.go", "safety_test.go", "refusal_test.go", "facts_test.go", "life_test.go", "person_test.go", "profiles_test.go", "progress_test.go", "model_test.go"}
 }
 
 func TestConditionsAreBrokenInEveryWay(t *testing.T) {
