@@ -67,8 +67,8 @@ docs-check: ## Golden files and generated docs are what the code says
 	if [ $$rc -ne 0 ]; then echo "if the change is meant: make generate, and look at the diff"; exit $$rc; fi; \
 	if grep -q 'internal/docgen.*no tests to run' <<<"$$out"; then echo "internal/docgen has no test named $(GENERATED_TESTS)"; exit 1; fi
 
-test-race: ## All tests with the race detector (needs a C compiler)
-	go test -race ./...
+test-race: ## All tests with the race detector, of faults and random scripts a part (needs a C compiler)
+	go test -race -short ./...
 
 fmt: ## Format every file
 	@gofmt -l -w $(GOFILES)

@@ -24,6 +24,9 @@ func inexhaustible(o *rigOptions) {
 // FuzzArguments calls any tool with any arguments, for a client that cannot ask anybody: whatever they are, the answer is a
 // result that fits its schema or an error in words, and nothing that needs a person happens.
 func FuzzArguments(f *testing.F) {
+	if testing.Short() {
+		f.Skip("the seeds take a minute with the race detector")
+	}
 	names := slices.Sorted(maps.Keys(callsOfAll()))
 	for n, name := range names {
 		seed, err := json.Marshal(callsOfAll()[name].arguments)
@@ -66,6 +69,9 @@ func FuzzArguments(f *testing.F) {
 
 // FuzzStdio feeds the server any bytes: it answers each request at most once, in lines of JSON, and ends with its input.
 func FuzzStdio(f *testing.F) {
+	if testing.Short() {
+		f.Skip("the seeds take a minute with the race detector")
+	}
 	const hello = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"f","version":"1"}}}` + "\n" +
 		`{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n"
 	for _, seed := range []string{

@@ -62,6 +62,7 @@ func (s *Server) read(next http.Handler) http.Handler {
 		}
 		body, err := bounded(w, r)
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			_, _ = io.CopyN(io.Discard, r.Body, 4*MaxBody) // whoever is still sending does not see the answer
 			refuse(w, http.StatusRequestEntityTooLarge, "the message is larger than 1 MiB")
 			return
 		}
