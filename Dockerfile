@@ -35,4 +35,6 @@ USER 65532:65532
 ENV HOME=/home/aura
 # The audit and one-time passwords of new databases: without a volume they go with the container.
 VOLUME /home/aura/.local/state
+# Of a server over HTTP, whose transport and address the config file or the environment say; on stdio there is nothing to ask.
+HEALTHCHECK CMD ["/aura-mcp", "healthcheck"]
 ENTRYPOINT ["/aura-mcp"]

@@ -22,12 +22,16 @@ func healthcheckCommand(p Process) *cobra.Command {
 		Use:   "healthcheck",
 		Short: "Ask a server over HTTP on this machine whether it is alive",
 		Long: `healthcheck asks /healthz at the address that the settings say the server listens on. It is for containers, whose image
-has no other program that could ask. Exit code 0: alive.`,
+has no other program that could ask. Exit code 0: alive, or it serves on stdio, where there is nothing to ask: the client sees
+for itself.`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(c *cobra.Command, _ []string) error {
 			settings, err := config.Load(config.Sources{Flags: f.set, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: os.ReadFile})
 			if err != nil {
 				return usageError{err}
+			}
+			if settings.Serving.Transport == config.Stdio && f.set["listen"] == "" {
+				return nil
 			}
 			return alive(c.Context(), settings.Serving)
 		},

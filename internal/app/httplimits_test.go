@@ -325,6 +325,13 @@ func TestTheHealthcheckOfContainers(t *testing.T) {
 	check := func(args ...string) int {
 		return Run(t.Context(), Process{Args: append([]string{"healthcheck"}, args...), Stdout: io.Discard, Stderr: io.Discard})
 	}
+	if code := check(); code != ExitOK {
+		t.Errorf("of stdio, where there is nothing to ask: exit code %d", code)
+	}
+	served := []string{"AURA_MCP_TRANSPORT=http", "AURA_MCP_LISTEN=127.0.0.1:1"}
+	if code := Run(t.Context(), Process{Args: []string{"healthcheck"}, Environ: served, Stdout: io.Discard, Stderr: io.Discard}); code != ExitFailure {
+		t.Errorf("nobody listens where the settings say: exit code %d", code)
+	}
 	s := serve(t, "", nil, "--demo")
 	if code := check("--listen", strings.TrimPrefix(s.base, "http://")); code != ExitOK {
 		t.Errorf("a server that is alive: exit code %d", code)
