@@ -91,7 +91,7 @@ soak: ## The calls of an hour in some minutes, with chaos at Aura: memory, gorou
 	SOAK_CALLS=$(SOAK_CALLS) go test -count=1 -v -timeout 3h -run '^TestSoak$$' ./internal/app
 
 mutants: ## Each condition of the guard broken in turn: a test has to notice (MUTANTS=all, or a pattern for their names)
-	MUTANTS='$(MUTANTS)' go test -count=1 -timeout 6h -run '^TestEvery' ./internal/mutants
+	MUTANTS='$(MUTANTS)' go test -v -count=1 -timeout 6h -run '^TestEvery' ./internal/mutants
 
 bench: ## The budgets, as ratios measured in one run, into docs/performance.md (BENCHTIME=1s)
 	BENCH_PAGE='$(CURDIR)/docs/performance.md' go test -run '^$$' -bench . -benchtime $(BENCHTIME) ./internal/bench

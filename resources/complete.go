@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"aura-mcp/auraclient"
+	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
 	"aura-mcp/tools"
 )
@@ -218,7 +218,7 @@ func (r *Resources) offered(ctx context.Context, chosen map[string]string, argum
 			out = append(out, v)
 		}
 	}
-	slices.SortFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(gigabytes(a), gigabytes(b)), strings.Compare(a, b)) })
+	slices.SortFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(op.Gigabytes(a), op.Gigabytes(b)), strings.Compare(a, b)) })
 	return out
 }
 
@@ -236,13 +236,4 @@ func goesWith(c auraclient.InstanceConfiguration, chosen map[string]string, argu
 		}
 	}
 	return true
-}
-
-// gigabytes reads a size such as 8GB; what is none counts nothing.
-func gigabytes(size string) float64 {
-	n, err := strconv.ParseFloat(strings.TrimSuffix(size, "GB"), 64)
-	if err != nil {
-		return 0
-	}
-	return n
 }

@@ -104,14 +104,12 @@ type progress struct {
 	done int
 }
 
-// step tells that one more of total is done. A call that hears no progress is fine.
+// step tells that one more of total is done.
 func (p *progress) step(call op.Call, total int, what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done++
-	if call.Progress != nil {
-		call.Progress(float64(p.done), float64(total), fmt.Sprintf("%d of %d %s", p.done, total, what))
-	}
+	call.Progress(float64(p.done), float64(total), fmt.Sprintf("%d of %d %s", p.done, total, what))
 }
 
 // glance looks once. A status from before a change that was accepted just now does not count as its outcome.

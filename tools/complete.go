@@ -77,7 +77,7 @@ func (in *createInstanceIn) dimensions(version *string, source *target) []dimens
 		place, region, memory = source.instance.CloudProvider, source.instance.Region, source.instance.Memory
 	}
 	double := ""
-	if gb := gigabytes(cmp.Or(in.Memory, memory)); gb > 0 {
+	if gb := op.Gigabytes(cmp.Or(in.Memory, memory)); gb > 0 {
 		double = sum(2 * gb)
 	}
 	return []dimension{
@@ -105,13 +105,13 @@ func (in createInstanceIn) possible(source *target) error {
 	can, known := capabilities(kind)
 	on := func(b *bool) bool { return b != nil && *b }
 	switch {
-	case known && on(in.VectorOptimized) && (!can.vector || gigabytes(in.Memory) < vectorMemory):
+	case known && on(in.VectorOptimized) && (!can.vector || op.Gigabytes(in.Memory) < vectorMemory):
 		return cannot(fmt.Sprintf("vector optimisation with %s of memory", shown(in.Memory)), kind, fmt.Sprintf("it needs at least %dGB of memory on a type that has it", vectorMemory))
 	case known && on(in.GraphAnalyticsPlugin) && !can.plugin:
 		return cannot("the graph analytics plugin", kind, "leave it out, or choose another type")
 	case known && in.CustomerManagedKeyID != "" && !can.ownKey:
 		return cannot("a customer managed key", kind, "choose enterprise-db or enterprise-ds")
-	case source != nil && gigabytes(in.Storage) > 0 && gigabytes(in.Storage) < gigabytes(source.instance.Storage):
+	case source != nil && op.Gigabytes(in.Storage) > 0 && op.Gigabytes(in.Storage) < op.Gigabytes(source.instance.Storage):
 		return &op.Error{
 			What: fmt.Sprintf("the storage of %s is too small for a clone of %s, which has %s", in.Storage, text.Quote(source.instance.Name), source.instance.Storage),
 			Next: "call again with as much memory and storage as the source has, or more", Unchanged: true,

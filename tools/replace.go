@@ -122,7 +122,7 @@ func overwritable(t, s target) error {
 	for _, size := range []struct{ what, source, target string }{
 		{"memory", s.instance.Memory, t.instance.Memory}, {"storage", s.instance.Storage, t.instance.Storage},
 	} {
-		if from, to := gigabytes(size.source), gigabytes(size.target); from > 0 && to > 0 && from > to {
+		if from, to := op.Gigabytes(size.source), op.Gigabytes(size.target); from > 0 && to > 0 && from > to {
 			return &op.Error{
 				What:      fmt.Sprintf("%s is smaller than %s: %s %s against %s", text.Quote(t.instance.Name), text.Quote(s.instance.Name), size.what, size.target, size.source),
 				Next:      "make the target as large as the source with update_instance first, if the person wants that",

@@ -150,5 +150,5 @@ func offers(all []auraclient.InstanceConfiguration) []Offer {
 func bySize(a, b string) int {
 	memoryA, storageA, _ := strings.Cut(a, "/")
 	memoryB, storageB, _ := strings.Cut(b, "/")
-	return cmp.Or(cmp.Compare(gigabytes(memoryA), gigabytes(memoryB)), cmp.Compare(gigabytes(storageA), gigabytes(storageB)), cmp.Compare(a, b))
+	return cmp.Or(cmp.Compare(op.Gigabytes(memoryA), op.Gigabytes(memoryB)), cmp.Compare(op.Gigabytes(storageA), op.Gigabytes(storageB)), cmp.Compare(a, b))
 }

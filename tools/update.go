@@ -113,11 +113,11 @@ func differences(i *auraclient.Instance, in updateInstanceIn) (r auraclient.Upda
 	}
 	if in.Memory != nil && *in.Memory != i.Memory {
 		r.Memory = in.Memory
-		add("memory", shown(i.Memory), *in.Memory, direction(gigabytes(i.Memory), gigabytes(*in.Memory)))
+		add("memory", shown(i.Memory), *in.Memory, direction(op.Gigabytes(i.Memory), op.Gigabytes(*in.Memory)))
 	}
 	if in.Storage != nil && *in.Storage != i.Storage {
 		r.Storage = in.Storage
-		add("storage", shown(i.Storage), *in.Storage, direction(gigabytes(i.Storage), gigabytes(*in.Storage)))
+		add("storage", shown(i.Storage), *in.Storage, direction(op.Gigabytes(i.Storage), op.Gigabytes(*in.Storage)))
 	}
 	if in.VectorOptimized != nil && (i.VectorOptimized == nil || *in.VectorOptimized != *i.VectorOptimized) {
 		r.VectorOptimized = in.VectorOptimized
@@ -184,7 +184,7 @@ func (f *Fleet) updatable(ctx context.Context, aura *auraclient.Client, i *aurac
 	case !known:
 	case (r.Memory != nil || r.Storage != nil) && !can.resize:
 		return cannot("another size", i.Type, "tell the person; a free database grows only by moving its data to a new one (create_instance with source_instance)")
-	case r.VectorOptimized != nil && *r.VectorOptimized && (!can.vector || (gigabytes(memory) > 0 && gigabytes(memory) < vectorMemory)):
+	case r.VectorOptimized != nil && *r.VectorOptimized && (!can.vector || (op.Gigabytes(memory) > 0 && op.Gigabytes(memory) < vectorMemory)):
 		return cannot(fmt.Sprintf("vector optimisation with %s of memory", shown(memory)), i.Type, fmt.Sprintf("it needs at least %dGB of memory on a type that has it", vectorMemory))
 	case r.GraphAnalyticsPlugin != nil && *r.GraphAnalyticsPlugin && !can.plugin:
 		return cannot("the graph analytics plugin", i.Type, "tell the person")

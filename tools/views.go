@@ -177,9 +177,9 @@ func newInstanceList(read []reading, tenants map[string]string, in listInstances
 			unread++
 			continue
 		case r.instance.Status == auraclient.StatusPaused:
-			paused += gigabytes(r.instance.Memory)
+			paused += op.Gigabytes(r.instance.Memory)
 		case r.instance.Status == auraclient.StatusRunning:
-			running += gigabytes(r.instance.Memory)
+			running += op.Gigabytes(r.instance.Memory)
 		}
 		if r.at.Before(oldest) {
 			oldest = r.at
@@ -221,15 +221,6 @@ func nothingNote(read []reading, in listInstancesIn) string {
 		parts = append(parts, fmt.Sprintf("the %s that there are: %s", f.what, strings.Join(values, ", ")))
 	}
 	return strings.Join(append([]string{"nothing matches"}, parts...), "; ")
-}
-
-// gigabytes reads a size such as "8GB" or "8Gi"; what is no size counts nothing.
-func gigabytes(size string) float64 {
-	n, err := strconv.ParseFloat(strings.TrimRight(size, "GBi"), 64)
-	if err != nil {
-		return 0
-	}
-	return n
 }
 
 func sum(gb float64) string { return fmt.Sprintf("%gGB", gb) }

@@ -246,3 +246,32 @@ func TestALostCreateStopsAnEqualOneInAnotherProcess(t *testing.T) {
 		must[tools.InstanceCreated](second, c, "create_instance", create("once"))
 	})
 }
+
+// What is created has an ID at the end only; what is deleted has had one.
+func TestTheEndNamesWhatWasMade(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		last := func() []audit.Target {
+			entries, _, err := r.journal.Read(time.Time{})
+			if err != nil || len(entries) == 0 || entries[0].End == nil {
+				t.Fatal(entries, err)
+			}
+			return entries[0].End.Targets
+		}
+		c := r.connect(modern, types("yes"))
+		made := must[tools.KeyChange](r, c, "create_customer_managed_key", createKey("new"))
+		if diff := cmp.Diff([]audit.Target{{ID: made.KeyID, Name: "new"}}, last()); made.KeyID == "" || diff != "" {
+			t.Error(diff)
+		}
+		must[tools.KeyChange](r, r.connect(modern, types("spare")), "delete_customer_managed_key", map[string]any{"key_id": "spare"})
+		if got := last(); got != nil {
+			t.Errorf("a deletion has made %v", got)
+		}
+		r.sim.Fail(aurasim.Fault{Method: http.MethodPost, Status: 400})
+		r.refuses(c, "create_customer_managed_key", createKey("newer"))
+		if got := last(); got != nil {
+			t.Errorf("what failed has made %v", got)
+		}
+	})
+}

@@ -452,6 +452,13 @@ func TestThePIN(t *testing.T) {
 			none.refuses(none.connect(modern, types("prod")), "delete_instance", remove, "needs the approval PIN, which is never typed into a client", "aura-mcp call")
 		})
 	})
+	t.Run("who refuses types none", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, with(&outside{decides: says(time.Second, guard.Decision{})}))
+			r.refuses(r.connect(modern, nil), "delete_instance", remove, "the person declined")
+		})
+	})
 	t.Run("what destroys nothing does not ask for it", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -489,6 +496,36 @@ func TestThePIN(t *testing.T) {
 			must[tools.InstanceChange](r, c, "delete_instance", remove)
 		})
 	})
+	t.Run("five wrong ones in more than fifteen minutes lock nothing", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			o := &outside{}
+			r := newRig(t, with(o))
+			c := r.connect(modern, nil)
+			for n := range 5 {
+				r.call(c, "delete_instance", remove)
+				if err := try(o.desk, o.last(t), fmt.Sprint(n)); err == nil || !strings.Contains(err.Error(), "that PIN is wrong") {
+					t.Errorf("%d: %v", n, err)
+				}
+				after(5 * time.Minute) // in which the question expires, too
+			}
+			o.decides = func(d *guard.Desk, a guard.Approval) { _ = try(d, a, "4711") }
+			must[tools.InstanceChange](r, c, "delete_instance", remove)
+		})
+	})
+	t.Run("one that cannot be compared counts as none", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			o := &outside{}
+			r := newRig(t, atPage(o), func(o *rigOptions) { o.pin = unsurePIN{} })
+			r.call(r.connect(modern, nil), "delete_instance", remove)
+			for range 6 {
+				if err := try(o.desk, o.last(t), "4711"); err == nil || err.Error() != "the PIN is not taken: disk on fire" {
+					t.Error(err)
+				}
+			}
+		})
+	})
 	t.Run("a PIN that cannot be read stops what destroys", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -499,6 +536,11 @@ func TestThePIN(t *testing.T) {
 		})
 	})
 }
+
+type unsurePIN struct{}
+
+func (unsurePIN) Set() (bool, error)           { return true, nil }
+func (unsurePIN) Matches(string) (bool, error) { return false, errors.New("disk on fire") }
 
 type brokenPIN struct{}
 

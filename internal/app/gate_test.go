@@ -175,15 +175,17 @@ To approve, type: yes`
 	})
 }
 
-// raw plays a client by hand: it sends a call as it is told to, with an accepted answer where content is given, and leaves
-// questions to the test. capabilities are declared with the call, as since 2026-07-28; nil makes it a call of the old kind.
+// raw plays a client by hand: it sends a call as it is told to, with an accepted answer where content is given (or one of another
+// action, where that is), and leaves questions to the test. capabilities are declared with the call, as since 2026-07-28; nil makes it a call of the old kind.
 func raw(t *testing.T, c *client.Client, capabilities map[string]any, tool string, arguments map[string]any, state string, content any) *mcp.CallToolResult {
 	t.Helper()
 	params := map[string]any{"name": tool, "arguments": arguments}
 	if capabilities != nil {
 		params["_meta"] = map[string]any{mcp.MetaKeyProtocolVersion: "2026-07-28", mcp.MetaKeyClientCapabilities: capabilities}
 	}
-	if content != nil {
+	if action, other := content.(mcp.ElicitationResponseAction); other {
+		params["inputResponses"] = map[string]any{"approval": map[string]any{"action": action}}
+	} else if content != nil {
 		params["inputResponses"] = map[string]any{"approval": map[string]any{"action": "accept", "content": content}}
 	}
 	if state != "" {
@@ -269,6 +271,13 @@ func TestAnswersThatAreNoApproval(t *testing.T) {
 				t.Fatal(err)
 			}
 			return raw(t, c, canAsk(), "pause_instance", pauseProd, state, yes)
+		}, false},
+		{"a state without an answer", func(t *testing.T, r *rig, c *client.Client) *mcp.CallToolResult {
+			result := raw(t, c, canAsk(), "pause_instance", pauseProd, ask(t, r), nil)
+			if text := r.told("pause_instance", result); !strings.Contains(text, "the client sent no answer") {
+				t.Error(text)
+			}
+			return result
 		}, false},
 		{"a client that no longer says it can ask", func(t *testing.T, r *rig, c *client.Client) *mcp.CallToolResult {
 			return raw(t, c, map[string]any{}, "pause_instance", pauseProd, ask(t, r), yes)

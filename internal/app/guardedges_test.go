@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -10,8 +11,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
+
 	"aura-mcp/internal/audit"
+	"aura-mcp/internal/aurasim"
 	"aura-mcp/internal/guard"
+	"aura-mcp/internal/op"
+	"aura-mcp/tools"
 )
 
 // The edges of the guard that breaking its conditions one by one has shown to be untested.
@@ -56,6 +62,155 @@ func TestSettingsThatForbidWhileAPersonReadsCount(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A person's no counts towards the rest of ten minutes; that a client answered by itself, or that they closed the question, does not.
+func TestOnlyWhatAPersonRefusesRests(t *testing.T) {
+	t.Parallel()
+	const rests = "Not asked: a person has refused this 2 times"
+	for _, tt := range []struct {
+		name   string
+		action mcp.ElicitationResponseAction
+		after  time.Duration
+		rests  bool
+	}{
+		{"a person declines", mcp.ElicitationResponseActionDecline, 2 * time.Second, true},
+		{"a client declines", mcp.ElicitationResponseActionDecline, 0, false},
+		{"a person closes it", mcp.ElicitationResponseActionCancel, 2 * time.Second, false},
+	} {
+		for era, version := range map[string]string{"2025-06-18": legacy, "2026-07-28": modern} {
+			t.Run(tt.name+" "+era, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					asked := 0
+					r := newRig(t)
+					c := r.connect(version, person(func(context.Context, string) (*mcp.ElicitationResult, error) {
+						asked++
+						after(tt.after)
+						return answered(tt.action, ""), nil
+					}))
+					for range 2 {
+						r.refuses(c, "pause_instance", map[string]any{"instance": "prod"}, "Not approved:")
+					}
+					text, _ := r.call(c, "pause_instance", map[string]any{"instance": "prod"})
+					if strings.Contains(text, rests) != tt.rests || (asked == 2) != tt.rests {
+						t.Errorf("asked %d times; in the end %s", asked, text)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestAYesAfterTwoNoesIsAYes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.connect(modern, types("no"))
+		pause := map[string]any{"instance": "prod"}
+		var states []string
+		for range 3 { // a host that sends the call three times has three questions open
+			states = append(states, raw(t, c, canAsk(), "pause_instance", pause, "", nil).RequestState)
+		}
+		after(5 * time.Second)
+		for _, state := range states[:2] {
+			if result := raw(t, c, canAsk(), "pause_instance", pause, state, mcp.ElicitationResponseActionDecline); !result.IsError {
+				t.Errorf("a no was taken for a yes: %+v", result)
+			}
+		}
+		if result := raw(t, c, canAsk(), "pause_instance", pause, states[2], map[string]any{"approval": "yes"}); result.IsError || len(r.changes()) != 1 {
+			t.Errorf("sent %v: %+v", r.changes(), result.Content)
+		}
+	})
+}
+
+func TestTwoQuestionsApprovedAtOnceRunOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.connect(modern, types("no"))
+		pause, yes := map[string]any{"instance": "prod"}, map[string]any{"approval": "yes"}
+		first, second := raw(t, c, canAsk(), "pause_instance", pause, "", nil), raw(t, c, canAsk(), "pause_instance", pause, "", nil)
+		r.sim.Fail(aurasim.Fault{Method: http.MethodPost, Delay: 10 * time.Second})
+		results := make(chan *mcp.CallToolResult)
+		for _, state := range []string{first.RequestState, second.RequestState} {
+			go func() { results <- raw(t, c, canAsk(), "pause_instance", pause, state, yes) }()
+		}
+		if a, b := <-results, <-results; a.IsError || b.IsError || len(r.changes()) != 1 {
+			t.Errorf("sent %v: %+v and %+v", r.changes(), a.Content, b.Content)
+		}
+	})
+}
+
+func TestWhatHasNoNameToTypeIsNotDestroyed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		type none struct{}
+		ran := false
+		for _, name := range []string{"", "prod\u202e"} {
+			nameless := op.Acts(op.Spec{Name: "destroy_something", Title: "Destroy", Description: "Destroys.", Toolset: "test", Effects: op.Destructive},
+				func(context.Context, none) (op.Plan, error) {
+					return op.Plan{Effects: op.Destructive, Targets: []op.Resource{{ID: "x"}}, Confirm: name}, nil
+				},
+				func(context.Context, op.Call, none, op.Plan) (none, error) { ran = true; return none{}, nil })
+			o := &outside{decides: says(time.Second, guard.Decision{Approve: true, Typed: name})}
+			for _, adjust := range []func(*rigOptions){atPage(o), func(*rigOptions) {}} {
+				r := newRig(t, adjust, func(o *rigOptions) { o.extra = []op.Operation{nameless} })
+				r.refuses(r.connect(modern, types(name)), "destroy_something", nil, "Nothing is destroyed without a name that a person can type", "Nothing was changed.")
+			}
+		}
+		if ran {
+			t.Error("it ran")
+		}
+	})
+}
+
+func TestAReadThatIsRefusedIsNoLineInTheAudit(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *rigOptions) { o.policy = guard.Policy{Denied: []string{"list_instances", "pause_instance"}} })
+		c := r.connect(modern, nil)
+		for _, tool := range []string{"list_instances", "pause_instance"} {
+			text, failed := r.call(c, tool, map[string]any{"instance": "prod"})
+			entries, _, err := r.journal.Read(time.Time{})
+			if !failed || err != nil || (len(entries) == 1) != (tool == "pause_instance") || !strings.Contains(text, "setting denied_tools") {
+				t.Errorf("%s: %s\n%v %v", tool, text, entries, err)
+			}
+		}
+	})
+}
+
+// Aura may take its time after a person has decided, as before.
+func TestALastLookHasTheTimeOfItsCall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.connect(legacy, person(func(context.Context, string) (*mcp.ElicitationResult, error) {
+			r.sim.Fail(aurasim.Fault{Method: http.MethodGet, Delay: 9 * time.Second})
+			return answered(mcp.ElicitationResponseActionAccept, "yes"), nil
+		}))
+		if text, failed := r.call(c, "pause_instance", map[string]any{"instance": "prod"}); failed {
+			t.Error(text)
+		}
+	})
+}
+
+func TestAFirstCallIsNoForgery(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *rigOptions) { o.doors = guard.Doors{Page: (&outside{unseen: true}).door} })
+		for _, era := range []string{legacy, modern} {
+			c := r.connect(era, types("yes"))
+			must[tools.InstanceChange](r, c, "pause_instance", map[string]any{"instance": map[string]string{legacy: "prod", modern: "shop"}[era]})
+		}
+		if text := r.log.String(); strings.Contains(text, "not valid") {
+			t.Error(text)
+		}
+		raw(t, r.connect(modern, types("no")), canAsk(), "pause_instance", map[string]any{"instance": "staging"}, "invented", nil)
+		if text := r.log.String(); !strings.Contains(text, "a state that is not valid") {
+			t.Errorf("an invented one is not noted:\n%s", text)
+		}
+	})
 }
 
 func TestAReadNeverSaysThatNothingWasChanged(t *testing.T) {

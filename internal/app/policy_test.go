@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/google/go-cmp/cmp"
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -139,6 +141,53 @@ func TestTheLimitOfTheDayEndsWithTheDay(t *testing.T) {
 }
 
 // Jobs that begin at the same moment, in two processes of one account, share what a day has.
+// Of calls that begin at once each has found room in the limit before another began. So it is counted once more right before the
+// change is written down, while nobody else can write.
+func TestTheLimitOfTheDayIsCountedUnderALock(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		limit  int   // when it is counted again; 2 when the call comes
+		err    error // likewise, of reading the settings
+		paused int
+	}{
+		{"there is room", 2, nil, 1},
+		{"there is none any more", 1, nil, 0},
+		{"the settings cannot be read any more", 2, errors.New("no TOML"), 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			asked, alone := 0, false
+			r := newRig(t, func(o *rigOptions) {
+				o.journal = audit.Open(dir)
+				o.policies = func(string) (guard.Policy, error) {
+					limit, failed := 2, error(nil)
+					if asked++; asked == 2 {
+						limit, failed = tt.limit, tt.err
+						lock := flock.New(filepath.Join(dir, "turn"))
+						free, err := lock.TryLock()
+						alone = !free && err == nil
+						_ = lock.Close() // it was opened to look
+					}
+					return guard.Policy{Standing: []guard.Standing{{Operations: []string{"pause_instance"}, Names: []string{"s*"}, MaxPerDay: limit}}}, failed
+				}
+			})
+			begun := audit.Line{Time: time.Now(), Event: audit.Decided, ID: "x", Runs: true, Way: string(guard.Beforehand), Operation: "pause_instance", Targets: []audit.Target{{Name: "shop"}}}
+			if err := r.journal.Write(begun); err != nil {
+				t.Fatal(err)
+			}
+			text, failed := r.call(r.connect(modern, nil), "pause_instance", map[string]any{"instance": "staging"})
+			if failed && !strings.Contains(text, "does not cover pause_instance any more (setting preapproved). Nothing was changed.") || failed == (tt.paused == 1) {
+				t.Error(text)
+			}
+			if asked != 2 || !alone || len(r.changes()) != tt.paused {
+				t.Errorf("the settings were read %d times, the second time under the lock: %v; sent %v", asked, alone, r.changes())
+			}
+		})
+	}
+}
+
 func TestTheLimitOfTheDayHoldsForWhatBeginsAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -278,14 +279,15 @@ func TestAClientThatAnswersItselfApprovesNothing(t *testing.T) {
 
 // opener is a client that opens addresses for its person.
 type opener struct {
-	opens func(address string) mcp.ElicitationResponseAction
+	opens func(address string) (mcp.ElicitationResponseAction, error)
 	asked atomic.Int32
 }
 
 // Elicit opens the address.
 func (o *opener) Elicit(_ context.Context, request mcp.ElicitationRequest) (*mcp.ElicitationResult, error) {
 	o.asked.Add(1)
-	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: o.opens(request.Params.URL)}}, nil
+	action, err := o.opens(request.Params.URL)
+	return &mcp.ElicitationResult{ElicitationResponse: mcp.ElicitationResponse{Action: action}}, err
 }
 
 func TestAClientThatOpensAddressesOpensThePage(t *testing.T) {
@@ -295,14 +297,14 @@ func TestAClientThatOpensAddressesOpensThePage(t *testing.T) {
 	declared := mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapability{URL: &struct{}{}}}
 	for era, instance := range map[string]string{"2025-11-25": "prod-orders", modern: "staging-orders"} {
 		decided := make(chan struct{})
-		o := &opener{opens: func(address string) mcp.ElicitationResponseAction {
+		o := &opener{opens: func(address string) (mcp.ElicitationResponseAction, error) {
 			go func() { // the person takes their time
 				defer close(decided)
 				v := s.visitor()
 				at, _ := v.signsIn(address, "anna", annasWords)
 				v.post(at, url.Values{"decision": {"approve"}})
 			}()
-			return mcp.ElicitationResponseActionAccept
+			return mcp.ElicitationResponseActionAccept, nil
 		}}
 		c := s.clientThat(era, anna, declared, client.WithElicitationHandler(o))
 		text, failed := s.call(c, "pause_instance", map[string]any{"instance": instance})
@@ -311,7 +313,7 @@ func TestAClientThatOpensAddressesOpensThePage(t *testing.T) {
 			t.Errorf("%q: asked %d times: %s", era, o.asked.Load(), text)
 		}
 
-		refuses := &opener{opens: func(string) mcp.ElicitationResponseAction { return mcp.ElicitationResponseActionDecline }}
+		refuses := &opener{opens: func(string) (mcp.ElicitationResponseAction, error) { return mcp.ElicitationResponseActionDecline, nil }}
 		text, failed = s.call(s.clientThat(era, anna, declared, client.WithElicitationHandler(refuses)), "resume_instance", map[string]any{"instance": "dev-campaign-2025"})
 		if refuses.asked.Load() != 1 {
 			t.Errorf("%q: asked %d times to open the address", era, refuses.asked.Load())
@@ -323,6 +325,30 @@ func TestAClientThatOpensAddressesOpensThePage(t *testing.T) {
 			t.Errorf("%q: after the refusal: %s", era, text)
 		}
 	}
+}
+
+// The page is open, and the client has not said so yet, or cannot: whoever waits hears of the decision, and nobody waits in vain.
+func TestAClientThatKeepsAskingHearsOfTheDecision(t *testing.T) {
+	t.Parallel()
+	anna, table := withPassphrase("anna", annasWords)
+	s := serve(t, table, nil, "--demo")
+	declared := mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapability{URL: &struct{}{}}}
+	over := make(chan struct{})
+	c := s.clientThat("2025-11-25", anna, declared, client.WithElicitationHandler(&opener{opens: func(address string) (mcp.ElicitationResponseAction, error) {
+		v := s.visitor()
+		at, _ := v.signsIn(address, "anna", annasWords)
+		v.post(at, url.Values{"decision": {"approve"}})
+		<-over
+		return "", errors.New("the window was closed")
+	}}))
+	text, failed := s.call(c, "pause_instance", map[string]any{"instance": "prod-orders"})
+	if failed || !strings.Contains(text, `"accepted"`) {
+		t.Errorf("while the client asks: %s", text)
+	}
+	close(over)
+	c = s.clientThat("2025-11-25", anna, declared, client.WithElicitationHandler(&opener{opens: func(string) (mcp.ElicitationResponseAction, error) { return "", errors.New("no window here") }}))
+	text, failed = s.call(c, "pause_instance", map[string]any{"instance": "staging-orders"})
+	decidedAt(t, text, failed)
 }
 
 func TestFiveWrongPassphrasesLockAName(t *testing.T) {

@@ -3,6 +3,7 @@ package guard
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -97,6 +98,7 @@ func TestARefusalThatCannotBeWrittenIsLogged(t *testing.T) {
 func TestAPendingAnswerSaysWhereThePersonIs(t *testing.T) {
 	t.Parallel()
 	unseen := func(context.Context, *Desk) error { return ErrUnseen }
+	broken := func(context.Context, *Desk) error { return errors.New("no such thing here") }
 	seen := func(_ context.Context, d *Desk) error {
 		for _, a := range d.List() {
 			d.Seen(a.ID)
@@ -110,6 +112,7 @@ func TestAPendingAnswerSaysWhereThePersonIs(t *testing.T) {
 	}{
 		{"a page that nobody looks at", Doors{Page: unseen}, "no browser has shown the question", "at a terminal"},
 		{"a page that nobody looks at, and a terminal", Doors{Page: unseen, Terminal: unseen}, "no browser has shown the question", "at a terminal"},
+		{"a page that nobody looks at, and a terminal that is none", Doors{Page: unseen, Terminal: broken}, "no browser has shown the question", "at a terminal"},
 		{"a terminal alone", Doors{Terminal: unseen}, "it is asked at a terminal", "browser"},
 		{"a page in front of them", Doors{Page: seen}, "the question is on the approval page in their browser", "aura-mcp approve"},
 	} {
@@ -130,4 +133,42 @@ func TestAPendingAnswerSaysWhereThePersonIs(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestADecidedPlanCanBeLookedAtForAQuarterOfAnHour(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g, err := New(Options{Policy: Fixed(Policy{}), Journal: audit.InMemory(), Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		desk := g.Desk(op.Local)
+		by := asking{way: Page, doors: Doors{Page: func(context.Context, *Desk) error { return nil }}}
+		put := func(thingName string) *entry {
+			r, plan := request(t, "destroy_thing", thingName)
+			e, _, err := desk.enter(t.Context(), r, plan, by, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e
+		}
+		first := put("first")
+		if err := desk.Decide(first.view.ID, Decision{Way: Page}); err != nil {
+			t.Fatal(err)
+		}
+		if desk.withdraw(first) {
+			t.Error("what was decided was withdrawn")
+		}
+		for _, step := range []struct {
+			wait  time.Duration
+			known bool
+		}{{keptFor, true}, {time.Second, false}} {
+			<-time.After(step.wait)
+			put("at " + step.wait.String())
+			if view, known := desk.Look(first.view.ID); known != step.known || known && view.Stage != Denied {
+				t.Errorf("%v later: known %v, %+v", step.wait, known, view)
+			}
+		}
+		<-time.After(2 * planTime) // the other plans expire, and with them their timers
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +89,7 @@ func question(plan op.Plan) mcp.ElicitationParams {
 	title, description := "Type yes to approve", "Anything else refuses."
 	if plan.Effects.Has(op.Destructive) {
 		what := "name"
-		if len(plan.Targets) == 1 && plan.Confirm == plan.Targets[0].ID {
+		if slices.ContainsFunc(plan.Targets, func(r op.Resource) bool { return r.ID == plan.Confirm }) {
 			what = "ID"
 		}
 		title, description = "Type the "+what+" to approve", "The exact "+what+" as shown above; anything else refuses."
@@ -138,7 +139,7 @@ func (a *answer) typed() error {
 		return notApproved("the question was accepted without typing the answer", unseen(a.plan.asked, "tell the person; call again to have them asked again"))
 	}
 	if a.plan.approved.Effects.Has(op.Destructive) {
-		if typed != a.plan.approved.Confirm || typed == "" {
+		if typed != a.plan.approved.Confirm {
 			return notApproved("what was typed is not the exact name", "tell the person; call again to have them asked again")
 		}
 		return nil

@@ -37,9 +37,7 @@ type progress func(done, total float64, message string)
 
 // report tells the progress to the call that waits for the operation now.
 func (f *flight) report(done, total float64, message string) {
-	if hears := f.hears.Load(); hears != nil && *hears != nil {
-		(*hears)(done, total, message)
-	}
+	(*f.hears.Load())(done, total, message)
 }
 
 // tells makes a call the one that hears the progress. The call before it has ended, or is one of a host that repeats itself.
@@ -50,9 +48,7 @@ func (f *flight) tells(t task) {
 
 // waits tells a call's client that the answer takes a person.
 func (t task) waits() {
-	if t.call.Progress != nil {
-		t.call.Progress(1, 0, "waiting for a person to approve it")
-	}
+	t.call.Progress(1, 0, "waiting for a person to approve it")
 }
 
 func newFlights() *flights { return &flights{byKey: map[string]*flight{}} }

@@ -8,6 +8,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/state"
+	"aura-mcp/internal/text"
 )
 
 const (
@@ -210,13 +212,13 @@ func (g *Gate) planned(ctx context.Context, t task, policy Policy, approved *op.
 	if approved != nil && approved.Bulk {
 		return policy.apply(*approved)
 	}
-	until := t.call.Deadline
-	if approved != nil && time.Until(until) < lookTime {
-		until = time.Now().Add(lookTime) // who has decided late has decided all the same
-	}
-	ctx, cancel := context.WithDeadline(ctx, until)
+	// Who has decided late has decided all the same.
+	ctx, cancel := context.WithTimeout(ctx, max(lookTime, time.Until(t.call.Deadline)))
 	defer cancel()
 	plan, err := t.Plan(ctx)
+	if err == nil && plan.Effects.Has(op.Destructive) && !text.Plain(plan.Confirm) {
+		err = fmt.Errorf("nothing is destroyed without a name that a person can type, which %s is not", text.Quote(plan.Confirm))
+	}
 	if err != nil {
 		return op.Plan{}, unsent(err)
 	}

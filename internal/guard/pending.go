@@ -32,7 +32,7 @@ func (g *Gate) askOutside(ctx context.Context, t task, plan op.Plan, by asking) 
 	case flying != nil:
 		return g.attend(ctx, t, flying)
 	}
-	if r := g.remote(t); r != nil && r.Page != nil {
+	if r := g.remote(t); r != nil {
 		return g.point(ctx, t, e, r)
 	}
 	return g.awaitDecision(ctx, t, e, seenTime)
@@ -101,7 +101,7 @@ func (g *Gate) stillPending(t task, e *entry) result {
 
 // where says where a plan waits for a person, and how they get there.
 func (e *entry) where(view Approval) (where, next string) {
-	if e.remote != nil && e.remote.Page != nil {
+	if e.remote != nil {
 		return e.remote.where(e, view)
 	}
 	if view.Position > 0 {

@@ -55,8 +55,8 @@ func newPlans(keys [][]byte, store state.Store) (*plans, error) {
 	return p, nil
 }
 
-// sealed is what the state says once opened. It repeats what the plan is bound to, so that a state taken to another
-// operation fails even if plans were one day kept elsewhere.
+// sealed is what the state says once opened. It repeats what the plan is bound to, so that a state that is too old or was taken
+// to another operation fails wherever plans are kept.
 type sealed struct {
 	Plan      string    `json:"plan"`
 	Operation string    `json:"operation"`
@@ -95,7 +95,7 @@ func (p *plans) take(reference string) (*pending, error) {
 	}
 	found, _ := p.waiting.Take(planKey(opened.Plan))
 	plan, ok := found.(*pending)
-	if !ok || plan.operation != opened.Operation {
+	if !ok || plan.operation != opened.Operation || !time.Now().Before(opened.Expires) {
 		return nil, errStateInvalid
 	}
 	return plan, nil

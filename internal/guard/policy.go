@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -122,7 +121,7 @@ func (p Policy) spares(t op.Resource, bulk bool) string {
 
 // crosses reports whether a plan gives a database a name for which other rules hold.
 func (p Policy) crosses(plan op.Plan) bool {
-	return plan.Rename != "" && len(plan.Targets) == 1 && !slices.Equal(p.marks(plan.Targets[0].Name), p.marks(plan.Rename))
+	return plan.Rename != "" && slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return !slices.Equal(p.marks(t.Name), p.marks(plan.Rename)) })
 }
 
 // marks tells names apart by the rules they fall under.
@@ -146,7 +145,7 @@ func (p Policy) wanted(w *op.Wants) error {
 	if w == nil {
 		return nil
 	}
-	limit, asked := gigabytes(p.MaxMemory), gigabytes(w.Memory)
+	limit, asked := op.Gigabytes(p.MaxMemory), op.Gigabytes(w.Memory)
 	switch {
 	case limit > 0 && w.Memory != "" && (asked == 0 || asked > limit):
 		return forbidden(fmt.Sprintf("memory %s is more than this server may give a database: at most %s (setting max_memory)", w.Memory, p.MaxMemory), "choose less, or tell the person")
@@ -167,14 +166,6 @@ func (g *Gate) Allows(profile string, w op.Wants) error {
 	return policy.wanted(&w)
 }
 
-func gigabytes(size string) float64 {
-	n, err := strconv.ParseFloat(strings.TrimSuffix(size, "GB"), 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
 // names reports whether the decision is about databases of a name. One about everything is about none.
 func (s Standing) names(name string) bool {
 	return slices.ContainsFunc(s.Names, func(pattern string) bool { return strings.Trim(pattern, "* ") != "" && text.Match(pattern, name) })
@@ -183,7 +174,7 @@ func (s Standing) names(name string) bool {
 // standing reports whether a decision made beforehand covers the plan, and is not used up for today. What destroys is never
 // covered, nor a protected target, nor a name for which other rules hold.
 func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) bool {
-	if plan.Effects.Has(op.Destructive) || len(plan.Targets) == 0 || plan.Asks != "" || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
+	if plan.Effects.Has(op.Destructive) || plan.Asks != "" || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
 		return false
 	}
 	for _, s := range p.Standing {

@@ -59,7 +59,7 @@ func (p Preview) String() string {
 	if p.Confirm == "" {
 		b.WriteString("\n\nTo approve, type: yes")
 	} else {
-		b.WriteString("\n\nTo approve, type exactly: " + typeable(p.Confirm))
+		b.WriteString("\n\nTo approve, type exactly: " + p.Confirm)
 	}
 	return b.String()
 }
@@ -95,13 +95,6 @@ func describe(r op.Resource) string {
 // oneWord leaves Aura's own words (types, sizes, statuses) as they are and quotes what does not look like one.
 func oneWord(s string) string {
 	if text.Plain(s) && len(s) <= 80 {
-		return s
-	}
-	return text.Quote(s)
-}
-
-func typeable(s string) string {
-	if text.Plain(s) {
 		return s
 	}
 	return text.Quote(s)

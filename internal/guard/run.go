@@ -80,8 +80,10 @@ func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (result, audit.L
 	started := time.Now()
 	out, err := t.Run(ctx, t.call, plan)
 	end := audit.Line{Time: time.Now(), Outcome: string(op.StateOf(out)), RequestIDs: requestIDs(), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
-	if id := op.Made(out); id != "" && len(plan.Targets) == 1 && plan.Targets[0].ID == op.NoID {
-		end.Targets = []audit.Target{{ID: id, Name: plan.Targets[0].Name}}
+	for _, made := range plan.Targets {
+		if id := op.Made(out); made.ID == op.NoID && id != "" {
+			end.Targets = append(end.Targets, audit.Target{ID: id, Name: made.Name})
+		}
 	}
 	if err == nil {
 		return encoded(out), end

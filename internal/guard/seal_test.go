@@ -4,8 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
+	"log/slog"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
+	"github.com/mark3labs/mcp-go/server"
+
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
 	"aura-mcp/internal/state"
 )
@@ -25,7 +33,7 @@ func request(tb testing.TB, name, thingName string) (task, op.Plan) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return task{Request: r, call: op.Call{Caller: op.Caller{Principal: op.Local}}}, plan
+	return task{Request: r, call: op.Call{Caller: op.Caller{Principal: op.Local}, Progress: func(float64, float64, string) {}}}, plan
 }
 
 // FuzzSealedState changes a valid state in every way the fuzzer finds: only the untouched one is ever accepted, and that once.
@@ -154,5 +162,99 @@ func TestKeysOfStatesCanBeReplaced(t *testing.T) {
 	}
 	if _, err := newPlans([][]byte{older[:5]}, shared); err == nil {
 		t.Error("a key of 5 bytes was taken")
+	}
+}
+
+// careless is a store that keeps plans for ever and mixes them up.
+type careless struct {
+	state.Store
+	last any
+}
+
+func (c *careless) Put(_ state.Key, _ string, value any, _ time.Time) { c.last = value }
+func (c *careless) Take(state.Key) (any, bool)                        { return c.last, true }
+
+func TestAStateIsCheckedWhateverTheStoreReturns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p, err := newPlans(nil, &careless{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, plan := request(t, "destroy_thing", "precious")
+		elsewhere, _ := request(t, "destroy_that", "precious")
+		state, err := p.add(r, plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(planTime - time.Second)
+		if _, err := p.take(state); err != nil {
+			t.Errorf("within its time: %v", err)
+		}
+		<-time.After(time.Second)
+		if _, err := p.take(state); err == nil {
+			t.Error("an expired state was taken")
+		}
+		if state, err = p.add(r, plan); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.add(elsewhere, plan); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.take(state); err == nil {
+			t.Error("a state was taken for the plan of another operation")
+		}
+	})
+}
+
+// Clients of older revisions answer within the call: what they send along with one is nothing.
+func TestOnlyTheNewestRevisionAnswersByCallingAgain(t *testing.T) {
+	t.Parallel()
+	g, err := New(Options{Policy: Fixed(Policy{}), Journal: audit.InMemory(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, plan := request(t, "destroy_thing", "precious")
+	state, err := g.plans.add(r, plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := mcp.CallToolRequest{Params: mcp.CallToolParams{Name: "destroy_thing"}}
+	again.Params.RequestState = state
+	for _, modern := range []bool{false, true} {
+		ctx := server.WithRequestProtocolInfo(t.Context(), &server.RequestProtocolInfo{Modern: modern})
+		if got := g.answered(ctx, again); (got != nil) != modern {
+			t.Errorf("of the newest revision %v: %v", modern, got)
+		}
+	}
+}
+
+func TestWhatChangedIsToldOfOneTarget(t *testing.T) {
+	t.Parallel()
+	of := func(ids ...string) op.Plan {
+		var p op.Plan
+		for _, id := range ids {
+			p.Targets = append(p.Targets, op.Resource{ID: id, Status: "running"})
+		}
+		return p
+	}
+	paused := of("a")
+	paused.Targets[0].Status = "paused"
+	const something = "what was approved is no longer what is there"
+	for _, tt := range []struct {
+		approved, now op.Plan
+		want          string
+	}{
+		{of("a"), of("b"), something + ": the name now belongs to b instead of a"},
+		{of("a"), paused, something + ": its status went from running to paused"},
+		{of("a"), of("a"), something},
+		{of("a", "b"), of("b"), something},
+		{of("a"), of(), something},
+		{of("b"), of("a", "b"), something},
+	} {
+		told, ok := errors.AsType[*op.Error](changed(tt.approved, tt.now))
+		if !ok || told.What != tt.want || !told.Unchanged {
+			t.Errorf("%+v, want %q", told, tt.want)
+		}
 	}
 }

@@ -108,7 +108,7 @@ func (g *Gate) choose(ctx context.Context, t task, policy Policy, plan op.Plan) 
 		return asking{way: Page, doors: doors}, nil
 	case doors.Terminal != nil:
 		return asking{way: Terminal, doors: doors}, nil
-	case outside == "" && wanted != Auto && wanted != Elicitation:
+	case wanted != Auto && wanted != Elicitation:
 		outside = fmt.Sprintf("this server's settings want it asked by %s (setting approval), which is not possible here", wanted)
 	}
 	return asking{}, g.cannotAsk(t, plan, outside)
@@ -185,10 +185,16 @@ func command(t task, plan op.Plan) string {
 	if json.Unmarshal(t.Arguments(), &arguments) != nil {
 		return strings.Join(words, " ")
 	}
+	planned := slices.Clone(plan.Targets)
+	if plan.Source != nil {
+		planned = append(planned, *plan.Source)
+	}
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
 		value := arguments[name]
-		if name == "instance" && len(plan.Targets) == 1 {
-			value = plan.Targets[0].ID
+		for _, r := range planned {
+			if r.Kind == "instance" && value == r.Name && (name == "instance" || name == "source_instance") {
+				value = r.ID
+			}
 		}
 		written, isText := value.(string)
 		if !isText {

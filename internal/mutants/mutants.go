@@ -27,17 +27,45 @@ type Mutant struct {
 // Name is what a mutant is called in lists. It has no line number, so that it outlives edits elsewhere.
 func (m Mutant) Name() string { return fmt.Sprintf("%s %s: %s %s", m.File, m.Func, m.Kind, m.Code) }
 
-// Helpers is the file that goes with the broken ones, without its package clause.
+// Helpers is the file that goes with the broken ones, without its package clause. With MUTANTS_REACHED it writes the numbers of
+// the conditions that a program comes to into the file of that name.
 const Helpers = `
-import "os"
+import (
+	"fmt"
+	"os"
+	"sync"
+)
 
-var mutant = os.Getenv("MUTANT")
+var (
+	mutant         = os.Getenv("MUTANT")
+	mutantsReached = os.Getenv("MUTANTS_REACHED")
+	mutantsSeen    sync.Map
+)
+
+func mutantReached(n string) {
+	if mutantsReached == "" {
+		return
+	}
+	if _, again := mutantsSeen.LoadOrStore(n, true); again {
+		return
+	}
+	f, err := os.OpenFile(mutantsReached, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	defer f.Close()
+	fmt.Fprintln(f, n)
+}
 
 // mutantInverts is the other value of a condition where it is the one to break.
-func mutantInverts(n string, condition bool) bool { return condition != (n == mutant) }
+func mutantInverts(n string, condition bool) bool {
+	mutantReached(n)
+	return condition != (n == mutant)
+}
 
 // mutantOmits is the value with which an operand makes no difference, where it is the one to break.
 func mutantOmits(n string, operand, neutral bool) bool {
+	mutantReached(n)
 	if n == mutant {
 		return neutral
 	}

@@ -2,10 +2,8 @@ package mutants_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -27,7 +25,20 @@ const guardDir = "../guard"
 
 // gateTests are the files with the tests of the guard that go through the public door.
 func gateTests() []string {
-	return []string{"gate_test.go", "guardtable_test.go", "desk_test.go", "deskhistory_test.go", "guardedges_test.go", "policy_test.go", "audit_test.go", "safety_test.go", "refusal_test.go", "facts_test.go", "life_test.go", "person_test.go", "profiles_test.go", "progress_test.go", "model_test.go"}
+	return []string{"gate_test.go", "guardtable_test.go", "desk_test.go", "deskhistory_test.go", "guardedges_test.go", "policy_test.go", "audit_test.go", "safety_test.go", "refusal_test.go", "facts_test.go", "life_test.go", "person_test.go", "profiles_test.go", "progress_test.go", "model_test.go", "remotepage_test.go"}
+}
+
+// guardTests are the files with the guard's own tests.
+func guardTests(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(guardDir + "/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, file := range files {
+		files[n] = filepath.Base(file)
+	}
+	return files
 }
 
 func TestConditionsAreBrokenInEveryWay(t *testing.T) {
@@ -159,28 +170,102 @@ func TestEverySurvivorStillExistsAndHasAReason(t *testing.T) {
 	}
 }
 
-// suite is a test program with all mutants in it.
-type suite struct {
-	program, dir string
-	arguments    []string
+// program is the tests of a package with all mutants in it.
+type program struct {
+	path, dir string
+	flags     []string
 }
 
-func (s suite) passes(t *testing.T, mutant int) bool {
+func build(t *testing.T, overlay, dir string, flags ...string) program {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	command := exec.CommandContext(ctx, s.program, append([]string{"-test.failfast", "-test.timeout=4m"}, s.arguments...)...)
-	command.Dir = s.dir
-	command.Env = append(os.Environ(), "MUTANT="+strconv.Itoa(mutant))
+	p := program{path: filepath.Join(t.TempDir(), "tests"), dir: dir, flags: flags}
+	command := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", p.path, ".")
+	command.Dir = dir
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return p
+}
+
+// passes runs tests with one condition broken, or none.
+func (p program) passes(t *testing.T, tests []string, limit time.Duration, environment ...string) (bool, []byte) {
+	t.Helper()
+	flags := append([]string{"-test.failfast", "-test.parallel=16", "-test.timeout=" + limit.String(), "-test.run=^(" + strings.Join(tests, "|") + ")$"}, p.flags...)
+	command := exec.CommandContext(t.Context(), p.path, flags...)
+	command.Dir = p.dir
+	command.Env = append(os.Environ(), environment...)
 	out, err := command.CombinedOutput()
 	var failed *exec.ExitError
 	if err != nil && !errors.As(err, &failed) {
-		t.Fatal(err)
+		t.Error(err)
 	}
-	if mutant == 0 && err != nil {
-		t.Fatalf("with nothing broken: %v\n%s", err, out)
+	return err == nil, out
+}
+
+// witness is a test: how long it takes, and which conditions it comes to.
+type witness struct {
+	program program
+	name    string
+	took    time.Duration
+	reaches map[int]bool
+}
+
+// observe runs a test alone, with nothing broken.
+func observe(t *testing.T, p program, name string) witness {
+	t.Helper()
+	reached := filepath.Join(t.TempDir(), "reached")
+	w := witness{program: p, name: name, reaches: map[int]bool{}}
+	start := time.Now()
+	if ok, out := p.passes(t, []string{name}, 5*time.Minute, "MUTANTS_REACHED="+reached); !ok {
+		t.Errorf("with nothing broken: %s", out)
 	}
-	return err == nil
+	w.took = time.Since(start)
+	raw, err := os.ReadFile(reached)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	for number := range strings.FieldsSeq(string(raw)) {
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			t.Error(err)
+		}
+		w.reaches[n] = true
+	}
+	return w
+}
+
+// observeAll is observe for the tests in files, the quick ones first.
+func observeAll(t *testing.T, p program, files []string) []witness {
+	t.Helper()
+	var out []witness
+	for _, name := range testsIn(t, p.dir, files) {
+		out = append(out, observe(t, p, name))
+	}
+	slices.SortStableFunc(out, func(a, b witness) int { return int(a.took - b.took) })
+	return out
+}
+
+// notice says whether a test among the witnesses fails when a condition is broken. The quick ones go first: most of what is
+// broken costs a second or two that way, and only what survives costs them all.
+func notice(t *testing.T, witnesses []witness, mutant int) bool {
+	t.Helper()
+	var batch []string
+	var took time.Duration
+	for n, w := range witnesses {
+		if w.reaches[mutant] {
+			batch = append(batch, w.name)
+			took += w.took
+		}
+		last := n == len(witnesses)-1
+		if len(batch) == 0 || !last && took < 3*time.Second && witnesses[n+1].program.path == w.program.path {
+			continue
+		}
+		if ok, _ := w.program.passes(t, batch, 30*time.Second+5*took, "MUTANT="+strconv.Itoa(mutant)); !ok {
+			return true
+		}
+		batch, took = nil, 0
+	}
+	return false
 }
 
 // TestEveryConditionOfTheGuardIsTested breaks one condition after another, with MUTANTS=all or a pattern for the names.
@@ -194,13 +279,10 @@ func TestEveryConditionOfTheGuardIsTested(t *testing.T) {
 	}
 	all, overlay := broken(t)
 	chosen := regexp.MustCompile(pattern)
-	suites := []suite{
-		build(t, overlay, guardDir, "guard.test", nil),
-		build(t, overlay, "../app", "app.test", []string{"-test.run=^(" + strings.Join(testsIn(t, gateTests()), "|") + ")$", "-rapid.checks=20", "-rapid.nofailfile", "-test.parallel=16"}),
-	}
-	for _, s := range suites {
-		s.passes(t, 0)
-	}
+	rapid := []string{"-rapid.checks=20", "-rapid.seed=1", "-rapid.nofailfile"}
+	witnesses := slices.Concat(
+		observeAll(t, build(t, overlay, guardDir), guardTests(t)),
+		observeAll(t, build(t, overlay, "../app", rapid...), gateTests()))
 	expected, survived, killed := equivalent(t), map[string]bool{}, 0
 	var mu sync.Mutex
 	work := make(chan mutants.Mutant)
@@ -208,13 +290,13 @@ func TestEveryConditionOfTheGuardIsTested(t *testing.T) {
 	for range 2 {
 		workers.Go(func() {
 			for m := range work {
-				lives := !slices.ContainsFunc(suites, func(s suite) bool { return !s.passes(t, m.Number) })
+				noticed := notice(t, witnesses, m.Number)
 				mu.Lock()
-				if lives {
-					survived[m.Name()] = true
-					fmt.Fprintf(os.Stderr, "survived: %s (line %d)\n", m.Name(), m.Line)
-				} else {
+				if noticed {
 					killed++
+				} else {
+					survived[m.Name()] = true
+					t.Logf("survived: %s (line %d)", m.Name(), m.Line)
 				}
 				mu.Unlock()
 			}
@@ -227,7 +309,7 @@ func TestEveryConditionOfTheGuardIsTested(t *testing.T) {
 	}
 	close(work)
 	workers.Wait()
-	fmt.Fprintf(os.Stderr, "%d mutants were killed, %d survived\n", killed, len(survived))
+	t.Logf("%d mutants were killed, %d survived", killed, len(survived))
 	for _, name := range slices.Sorted(maps.Keys(survived)) {
 		if expected[name] == "" {
 			t.Errorf("no test notices: %s", name)
@@ -240,25 +322,14 @@ func TestEveryConditionOfTheGuardIsTested(t *testing.T) {
 	}
 }
 
-func build(t *testing.T, overlay, dir, name string, arguments []string) suite {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), name)
-	command := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, ".")
-	command.Dir = dir
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return suite{program: program, dir: dir, arguments: arguments}
-}
-
 var testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 
-// testsIn are the names of the tests in files of internal/app.
-func testsIn(t *testing.T, files []string) []string {
+// testsIn are the names of the tests in files of a package.
+func testsIn(t *testing.T, dir string, files []string) []string {
 	t.Helper()
 	var names []string
 	for _, file := range files {
-		source, err := os.ReadFile(filepath.Join("..", "app", file))
+		source, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil {
 			t.Fatal(err)
 		}

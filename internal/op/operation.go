@@ -41,7 +41,7 @@ type Call struct {
 	Caller Caller
 	// Client is what the calling program says it is, such as claude-ai. It proves nothing.
 	Client string
-	// Progress tells the caller how far a wait has come, in steps out of total (0: unknown). It never blocks.
+	// Progress tells the caller how far a wait has come, in steps out of total (0: unknown). It never blocks, and is never nil.
 	Progress func(done, total float64, message string)
 	// Gone is closed when the caller no longer waits for the answer. A handler then stops waiting; what it has started at
 	// Aura it leaves running.

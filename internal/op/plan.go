@@ -3,7 +3,9 @@ package op
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -37,6 +39,15 @@ type Wants struct {
 	Memory, Region, Type string
 	New                  bool
 	Instances            int // how many there are already, for a new one
+}
+
+// Gigabytes reads a size such as "8GB" or "8Gi", as Aura writes them; what is no size counts nothing.
+func Gigabytes(size string) float64 {
+	n, err := strconv.ParseFloat(strings.TrimRight(size, "GBi"), 64)
+	if err != nil || math.IsNaN(n) { // which is neither more nor less than any limit
+		return 0
+	}
+	return n
 }
 
 // Skip is a resource that was named and is left alone.
