@@ -494,6 +494,9 @@ func TestThePIN(t *testing.T) {
 			}
 			o.decides = func(d *guard.Desk, a guard.Approval) { _ = try(d, a, "4711") }
 			must[tools.InstanceChange](r, c, "delete_instance", remove)
+			if got := r.changes(); len(got) != 1 {
+				t.Errorf("afterwards the right one is not taken: sent %v", got)
+			}
 		})
 	})
 	t.Run("five wrong ones in more than fifteen minutes lock nothing", func(t *testing.T) {
@@ -511,6 +514,9 @@ func TestThePIN(t *testing.T) {
 			}
 			o.decides = func(d *guard.Desk, a guard.Approval) { _ = try(d, a, "4711") }
 			must[tools.InstanceChange](r, c, "delete_instance", remove)
+			if got := r.changes(); len(got) != 1 {
+				t.Errorf("afterwards the right one is not taken: sent %v", got)
+			}
 		})
 	})
 	t.Run("one that cannot be compared counts as none", func(t *testing.T) {

@@ -131,6 +131,7 @@ func TestTwoQuestionsApprovedAtOnceRunOnce(t *testing.T) {
 		c := r.connect(modern, types("no"))
 		pause, yes := map[string]any{"instance": "prod"}, map[string]any{"approval": "yes"}
 		first, second := raw(t, c, canAsk(), "pause_instance", pause, "", nil), raw(t, c, canAsk(), "pause_instance", pause, "", nil)
+		r.sim.Fail(aurasim.Fault{Method: http.MethodGet, Delay: time.Second, Times: 100}) // both have come before either begins
 		r.sim.Fail(aurasim.Fault{Method: http.MethodPost, Delay: 10 * time.Second})
 		results := make(chan *mcp.CallToolResult)
 		for _, state := range []string{first.RequestState, second.RequestState} {

@@ -216,11 +216,11 @@ func (g *Gate) planned(ctx context.Context, t task, policy Policy, approved *op.
 	ctx, cancel := context.WithTimeout(ctx, max(lookTime, time.Until(t.call.Deadline)))
 	defer cancel()
 	plan, err := t.Plan(ctx)
-	if err == nil && plan.Effects.Has(op.Destructive) && !text.Plain(plan.Confirm) {
-		err = fmt.Errorf("nothing is destroyed without a name that a person can type, which %s is not", text.Quote(plan.Confirm))
-	}
 	if err != nil {
 		return op.Plan{}, unsent(err)
+	}
+	if plan.Effects.Has(op.Destructive) && !text.Plain(plan.Confirm) {
+		return op.Plan{}, unsent(fmt.Errorf("nothing is destroyed without a name that a person can type, which %s is not", text.Quote(plan.Confirm)))
 	}
 	return policy.apply(plan)
 }

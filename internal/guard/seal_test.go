@@ -210,7 +210,8 @@ func TestAStateIsCheckedWhateverTheStoreReturns(t *testing.T) {
 // Clients of older revisions answer within the call: what they send along with one is nothing.
 func TestOnlyTheNewestRevisionAnswersByCallingAgain(t *testing.T) {
 	t.Parallel()
-	g, err := New(Options{Policy: Fixed(Policy{}), Journal: audit.InMemory(), Log: slog.New(slog.DiscardHandler)})
+	var log bytes.Buffer
+	g, err := New(Options{Policy: Fixed(Policy{}), Journal: audit.InMemory(), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,6 +227,11 @@ func TestOnlyTheNewestRevisionAnswersByCallingAgain(t *testing.T) {
 		if got := g.answered(ctx, again); (got != nil) != modern {
 			t.Errorf("of the newest revision %v: %v", modern, got)
 		}
+		again.Params.RequestState = pageState + "ABC" // of a question on a page, which says nothing about an answer
+		if got := g.answered(ctx, again); got != nil || log.Len() > 0 {
+			t.Errorf("of a page: %v\n%s", got, &log)
+		}
+		again.Params.RequestState = state
 	}
 }
 
