@@ -264,11 +264,13 @@ func TestTheEndNamesWhatWasMade(t *testing.T) {
 		if diff := cmp.Diff([]audit.Target{{ID: made.KeyID, Name: "new"}}, last()); made.KeyID == "" || diff != "" {
 			t.Error(diff)
 		}
+		after(time.Second)
 		must[tools.KeyChange](r, r.connect(modern, types("spare")), "delete_customer_managed_key", map[string]any{"key_id": "spare"})
 		if got := last(); got != nil {
 			t.Errorf("a deletion has made %v", got)
 		}
 		r.sim.Fail(aurasim.Fault{Method: http.MethodPost, Status: 400})
+		after(time.Second)
 		r.refuses(c, "create_customer_managed_key", createKey("newer"))
 		if got := last(); got != nil {
 			t.Errorf("what failed has made %v", got)
