@@ -55,7 +55,7 @@ func (f *Fleet) await(ctx context.Context, call op.Call, aura *auraclient.Client
 	wait := auraclient.InstanceWait{
 		For: []auraclient.Status{auraclient.Status(a.want)}, Gone: a.want == statusDeleted, Accepted: a.accepted, Creating: a.creating,
 		OnUpdate: func(i auraclient.Instance) {
-			call.Progress(time.Since(begun).Seconds(), a.limit.Seconds(), fmt.Sprintf("%s is %s", text.Quote(i.Name), i.Status))
+			call.Report(time.Since(begun).Seconds(), a.limit.Seconds(), fmt.Sprintf("%s is %s", text.Quote(i.Name), i.Status))
 		},
 	}
 	if wait.Gone {
@@ -85,7 +85,7 @@ func outlast[T any](ctx context.Context, call op.Call, limit time.Duration, what
 	ctx, cancel := call.Patience(ctx, limit)
 	defer cancel()
 	begun := time.Now()
-	last, err := wait(ctx, func(now T) { call.Progress(time.Since(begun).Seconds(), limit.Seconds(), words(now)) })
+	last, err := wait(ctx, func(now T) { call.Report(time.Since(begun).Seconds(), limit.Seconds(), words(now)) })
 	stopped, waited := errors.AsType[*auraclient.WaitError](err)
 	switch {
 	case waited && stopped.Gone:
@@ -109,7 +109,7 @@ func (p *progress) step(call op.Call, total int, what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done++
-	call.Progress(float64(p.done), float64(total), fmt.Sprintf("%d of %d %s", p.done, total, what))
+	call.Report(float64(p.done), float64(total), fmt.Sprintf("%d of %d %s", p.done, total, what))
 }
 
 // glance looks once. A status from before a change that was accepted just now does not count as its outcome.

@@ -230,7 +230,7 @@ func pauseUntil(ctx context.Context, call op.Call, until time.Time, window time.
 		if left <= 0 {
 			return nil
 		}
-		call.Progress(max(0.1, time.Since(begun).Seconds()), window.Seconds(), fmt.Sprintf("the second reading is due in %s", seconds(left)))
+		call.Report(max(0.1, time.Since(begun).Seconds()), window.Seconds(), fmt.Sprintf("the second reading is due in %s", seconds(left)))
 		timer := time.NewTimer(left)
 		select {
 		case <-ctx.Done():

@@ -178,7 +178,7 @@ func (p power) runAll(ctx context.Context, call op.Call, aura *auraclient.Client
 // awaitRows waits for all accepted rows together.
 func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Client, rows []ChangeRow, want string, limit time.Duration) {
 	quiet := call
-	quiet.Progress = func(float64, float64, string) {} // many waits at once would contradict each other
+	quiet.Progress = nil // many waits at once would contradict each other
 	var group sync.WaitGroup
 	var done progress
 	waiting := accepted(rows)

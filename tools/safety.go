@@ -41,7 +41,7 @@ func (f *Fleet) safely(ctx context.Context, call op.Call, aura *auraclient.Clien
 	}
 	begun := time.Now()
 	tell := func(auraclient.Snapshot) {
-		call.Progress(max(1, time.Since(begun).Seconds()), snapshotSeconds, "taking a safety snapshot of "+text.Quote(target.Name))
+		call.Report(max(1, time.Since(begun).Seconds()), snapshotSeconds, "taking a safety snapshot of "+text.Quote(target.Name))
 	}
 	tell(auraclient.Snapshot{})
 	if _, err := aura.Snapshots.Wait(ctx, target.ID, created.SnapshotID, tell); err != nil {

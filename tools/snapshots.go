@@ -231,7 +231,7 @@ func (f *Fleet) createSnapshots(ctx context.Context, call op.Call, aura *auracli
 // awaitSnapshots waits for all accepted rows together.
 func (f *Fleet) awaitSnapshots(ctx context.Context, call op.Call, aura *auraclient.Client, rows []ChangeRow, limit time.Duration) {
 	quiet := call
-	quiet.Progress = func(float64, float64, string) {} // many waits at once would contradict each other
+	quiet.Progress = nil // many waits at once would contradict each other
 	var group sync.WaitGroup
 	var done progress
 	waiting := accepted(rows)

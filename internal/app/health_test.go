@@ -200,7 +200,7 @@ func TestACancelledWindowEnds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		begun := time.Now()
-		if _, err := request.Run(ctx, quietCall(), planless()); err == nil || time.Since(begun) > 6*time.Second {
+		if _, err := request.Run(ctx, op.Call{}, planless()); err == nil || time.Since(begun) > 6*time.Second {
 			t.Errorf("after %s: %v", time.Since(begun), err)
 		}
 	})
@@ -749,7 +749,7 @@ func TestThresholdsOfTheSettings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			out, err := request.Run(t.Context(), quietCall(), planless())
+			out, err := request.Run(t.Context(), op.Call{}, planless())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -769,9 +769,6 @@ func TestThresholdsOfTheSettings(t *testing.T) {
 		}
 	}
 }
-
-// quietCall is a call that nobody follows.
-func quietCall() op.Call { return op.Call{Progress: func(float64, float64, string) {}} }
 
 // planless is the plan of what changes nothing.
 func planless() op.Plan { return op.Plan{} }

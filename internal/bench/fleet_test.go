@@ -70,7 +70,7 @@ func (f *fleet) connect(t testing.TB) *client.Client {
 	f.account = tools.New(tools.Options{Connect: func(context.Context) (*auraclient.Client, error) { return f.aura, nil }})
 	for _, o := range f.account.Catalog() {
 		s.AddTool(o.Tool(), func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-			return gate.Handle(ctx, o, op.Call{Progress: func(float64, float64, string) {}}, request), nil
+			return gate.Handle(ctx, o, op.Call{}, request), nil
 		})
 	}
 	c, err := client.NewInProcessClient(s)

@@ -139,7 +139,7 @@ func (s *stage) call(t *testing.T, name, arguments string) (question, answer str
 	if plan.Effects.Guarded() {
 		question = guard.NewPreview(plan.Shown(t.Context())).String()
 	}
-	out, err := r.Run(t.Context(), op.Call{Progress: func(float64, float64, string) {}}, plan)
+	out, err := r.Run(t.Context(), op.Call{}, plan)
 	if err != nil {
 		return "", "", err
 	}

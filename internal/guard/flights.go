@@ -25,30 +25,26 @@ type flights struct {
 // flight is one run of an operation.
 type flight struct {
 	done   chan struct{}
-	result result    // after done
-	ended  time.Time // likewise
-	number int64     // likewise: the how manieth to land
-	heard  bool      // the outcome was told; under the lock of the flights
-	hears  atomic.Pointer[progress]
+	result result                  // after done
+	ended  time.Time               // likewise
+	number int64                   // likewise: the how manieth to land
+	heard  bool                    // the outcome was told; under the lock of the flights
+	hears  atomic.Pointer[op.Call] // the call that hears how far it has come
 }
-
-// progress is who hears how far an operation has come.
-type progress func(done, total float64, message string)
 
 // report tells the progress to the call that waits for the operation now.
 func (f *flight) report(done, total float64, message string) {
-	(*f.hears.Load())(done, total, message)
+	f.hears.Load().Report(done, total, message)
 }
 
 // tells makes a call the one that hears the progress. The call before it has ended, or is one of a host that repeats itself.
 func (f *flight) tells(t task) {
-	hears := progress(t.call.Progress)
-	f.hears.Store(&hears)
+	f.hears.Store(&t.call)
 }
 
 // waits tells a call's client that the answer takes a person.
 func (t task) waits() {
-	t.call.Progress(1, 0, "waiting for a person to approve it")
+	t.call.Report(1, 0, "waiting for a person to approve it")
 }
 
 func newFlights() *flights { return &flights{byKey: map[string]*flight{}} }

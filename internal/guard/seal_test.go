@@ -33,7 +33,7 @@ func request(tb testing.TB, name, thingName string) (task, op.Plan) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return task{Request: r, call: op.Call{Caller: op.Caller{Principal: op.Local}, Progress: func(float64, float64, string) {}}}, plan
+	return task{Request: r, call: op.Call{Caller: op.Caller{Principal: op.Local}}}, plan
 }
 
 // FuzzSealedState changes a valid state in every way the fuzzer finds: only the untouched one is ever accepted, and that once.

@@ -41,13 +41,20 @@ type Call struct {
 	Caller Caller
 	// Client is what the calling program says it is, such as claude-ai. It proves nothing.
 	Client string
-	// Progress tells the caller how far a wait has come, in steps out of total (0: unknown). It never blocks, and is never nil.
+	// Progress is who hears what [Call.Report] says; it never blocks. Nil: nobody does.
 	Progress func(done, total float64, message string)
 	// Gone is closed when the caller no longer waits for the answer. A handler then stops waiting; what it has started at
 	// Aura it leaves running.
 	Gone <-chan struct{}
 	// Deadline is when the answer must be on its way, since hosts cut calls off at 60 s.
 	Deadline time.Time
+}
+
+// Report tells the caller how far a wait has come, in steps out of total (0: unknown).
+func (c Call) Report(done, total float64, message string) {
+	if c.Progress != nil {
+		c.Progress(done, total, message)
+	}
 }
 
 // Patience returns a context for waiting up to limit: it ends earlier when the caller has gone or the deadline comes near.
