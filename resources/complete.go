@@ -218,7 +218,9 @@ func (r *Resources) offered(ctx context.Context, chosen map[string]string, argum
 			out = append(out, v)
 		}
 	}
-	slices.SortFunc(out, func(a, b string) int { return cmp.Or(cmp.Compare(op.Gigabytes(a), op.Gigabytes(b)), strings.Compare(a, b)) })
+	slices.SortFunc(out, func(a, b string) int {
+		return cmp.Or(cmp.Compare(op.Gigabytes(a), op.Gigabytes(b)), strings.Compare(a, b))
+	})
 	return out
 }
 

@@ -14,9 +14,9 @@ import (
 	"aura-mcp/internal/op"
 )
 
-// declares is a request of the newest revision whose client declares an elicitation capability, or none.
-func declares(ctx context.Context, elicitation *mcp.ElicitationCapability) context.Context {
-	return server.WithRequestProtocolInfo(ctx, &server.RequestProtocolInfo{Modern: true, ClientCapabilities: &mcp.ClientCapabilities{Elicitation: elicitation}})
+// declares is a request of the newest revision whose client declares capabilities, or none.
+func declares(ctx context.Context, capabilities *mcp.ClientCapabilities) context.Context {
+	return server.WithRequestProtocolInfo(ctx, &server.RequestProtocolInfo{Modern: true, ClientCapabilities: capabilities})
 }
 
 func TestAClientShowsWhatItDeclares(t *testing.T) {
@@ -24,19 +24,19 @@ func TestAClientShowsWhatItDeclares(t *testing.T) {
 	yes := &struct{}{}
 	for _, tt := range []struct {
 		name        string
-		ctx         context.Context
+		declared    *mcp.ClientCapabilities
 		form, opens bool
 	}{
-		{"a request without capabilities", server.WithRequestProtocolInfo(t.Context(), &server.RequestProtocolInfo{Modern: true}), false, false},
-		{"none for elicitation", declares(t.Context(), nil), false, false},
-		{"one that names no mode", declares(t.Context(), &mcp.ElicitationCapability{}), true, false},
-		{"forms", declares(t.Context(), &mcp.ElicitationCapability{Form: yes}), true, false},
-		{"addresses", declares(t.Context(), &mcp.ElicitationCapability{URL: yes}), false, true},
-		{"both", declares(t.Context(), &mcp.ElicitationCapability{Form: yes, URL: yes}), true, true},
-		{"no session and no capabilities", t.Context(), false, false},
+		{"no capabilities", nil, false, false},
+		{"none for elicitation", &mcp.ClientCapabilities{}, false, false},
+		{"one that names no mode", &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapability{}}, true, false},
+		{"forms", &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapability{Form: yes}}, true, false},
+		{"addresses", &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapability{URL: yes}}, false, true},
+		{"both", &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapability{Form: yes, URL: yes}}, true, true},
 	} {
-		_, form := elicits(tt.ctx)
-		_, can := opens(tt.ctx)
+		ctx := declares(t.Context(), tt.declared)
+		_, form := elicits(ctx)
+		_, can := opens(ctx)
 		if form != tt.form || can != tt.opens {
 			t.Errorf("%s: shows forms %v, want %v; opens addresses %v, want %v", tt.name, form, tt.form, can, tt.opens)
 		}
@@ -47,10 +47,10 @@ func TestTheWayThatIsChosen(t *testing.T) {
 	t.Parallel()
 	page := Doors{Page: func(context.Context, *Desk) error { return nil }}
 	elsewhere := &Remote{Why: "you have no passphrase", Fix: "get one", As: "as anna"}
-	asks, silent := declares(t.Context(), &mcp.ElicitationCapability{}), declares(t.Context(), nil)
+	asks, silent := &mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapability{}}, &mcp.ClientCapabilities{}
 	for _, tt := range []struct {
 		name    string
-		ctx     context.Context
+		client  *mcp.ClientCapabilities
 		options Options
 		policy  Policy
 		want    Way
@@ -75,7 +75,7 @@ func TestTheWayThatIsChosen(t *testing.T) {
 				t.Fatal(err)
 			}
 			r, plan := request(t, "destroy_thing", "precious")
-			by, err := g.choose(tt.ctx, r, tt.policy, plan)
+			by, err := g.choose(declares(t.Context(), tt.client), r, tt.policy, plan)
 			if by.way != tt.want || (err != nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("%q, %v; want %q, %q", by.way, err, tt.want, tt.says)
 			}
