@@ -66,8 +66,10 @@ func (c *connection) exchange(ctx context.Context, r *request) (*answer, error) 
 	r.token = c.tokens.newest(r.token)
 	attempt, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	attempt, end := context.WithCancelCause(attempt)
+	defer end(nil)
 	var sent sentTrace
-	req, err := c.httpRequest(httptrace.WithClientTrace(attempt, sent.hooks()), r)
+	req, err := c.httpRequest(httptrace.WithClientTrace(attempt, sent.hooks(end)), r)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +101,8 @@ func (c *connection) cause(ctx, attempt context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(context.Cause(attempt), errBrokenOff):
+		return errBrokenOff
 	case attempt.Err() != nil:
 		return fmt.Errorf("no complete answer within %v", c.timeout)
 	}
@@ -114,9 +118,7 @@ func (c *connection) httpRequest(ctx context.Context, r *request) (*http.Request
 	if err != nil {
 		return nil, fmt.Errorf("build the request: %w", err)
 	}
-	// With GetBody net/http's HTTP/2 transport repeats requests by itself, also
-	// after a protocol error that came when Aura may have begun to work.
-	req.GetBody = nil
+	req.GetBody = nil // nothing but the retries of this client sends a request again
 	req.Header.Set("Authorization", "Bearer "+r.token.value.Reveal())
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", c.userAgent)
@@ -160,12 +162,24 @@ func (c *connection) logSend(ctx context.Context, req *http.Request, resp *http.
 }
 
 // sentTrace watches whether a request can have reached Aura.
-type sentTrace struct{ asked, got atomic.Bool }
+type sentTrace struct{ asked, got, wrote atomic.Bool }
 
-func (s *sentTrace) hooks() *httptrace.ClientTrace {
+var errBrokenOff = errors.New("the request was broken off by the other side")
+
+// hooks end the attempt when the transport is about to send the request again.
+// net/http's HTTP/2 does that to any request without a body, a DELETE too, also
+// after a protocol error that came when Aura may have begun to work; in HTTP/1
+// it does so only where nothing was written.
+func (s *sentTrace) hooks(end context.CancelCauseFunc) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		GetConn: func(string) { s.asked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { s.got.Store(true) },
+		GotConn: func(c httptrace.GotConnInfo) {
+			s.got.Store(true)
+			if over, ok := c.Conn.(*tls.Conn); ok && over.ConnectionState().NegotiatedProtocol == "h2" && s.wrote.Load() {
+				end(errBrokenOff)
+			}
+		},
+		WroteHeaders: func() { s.wrote.Store(true) },
 	}
 }
 

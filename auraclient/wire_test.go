@@ -3,6 +3,8 @@ package auraclient_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"io"
@@ -13,6 +15,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -166,6 +169,83 @@ func TestCutConnections(t *testing.T) {
 			}
 		})
 	}
+}
+
+// net/http's HTTP/2 sends what has no body again by itself after some errors, as often as they come.
+func TestHTTP2SendsNothingAgainByItself(t *testing.T) {
+	t.Parallel()
+	w := newWire(t, nil, http2)
+	address, sent := resetsAll(t, w.TLS)
+	client := w.client(t, auraclient.WithAuthURL(w.URL+"/oauth/token"), auraclient.WithBaseURL(address), auraclient.WithMaxAttempts(3))
+	for _, tt := range []struct {
+		call func() error
+		want int32
+	}{
+		{func() error { _, err := client.Instances.Delete(t.Context(), "a"); return err }, 1},
+		{func() error { _, err := client.Instances.Pause(t.Context(), "a"); return err }, 1},
+		{func() error { _, err := client.Instances.Get(t.Context(), "a"); return err }, 3},
+	} {
+		sent.Store(0)
+		err := tt.call()
+		e := wantError[*auraclient.TransportError](t, err)
+		if n := sent.Load(); n != tt.want || !e.MaybeSent || auraclient.OutcomeUnknown(err) != (e.Method != http.MethodGet) {
+			t.Errorf("%s was sent %d times, want %d; %v", e.Method, n, tt.want, err)
+		}
+	}
+}
+
+// resetsAll is an HTTP/2 server that answers every request with a protocol error, and counts them.
+func resetsAll(t *testing.T, settings *tls.Config) (address string, requests *atomic.Int32) {
+	t.Helper()
+	const headers, reset, setup, protocolError = 1, 3, 4, 1
+	settings = settings.Clone()
+	settings.NextProtos = []string{"h2"}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", settings)
+	noError(t, err)
+	requests = &atomic.Int32{}
+	frame := func(kind, flags byte, stream uint32, payload ...byte) []byte {
+		head := []byte{0, 0, byte(len(payload)), kind, flags}
+		return append(binary.BigEndian.AppendUint32(head, stream), payload...)
+	}
+	serve := func(c net.Conn) error {
+		defer c.Close()
+		context.AfterFunc(t.Context(), func() { _ = c.Close() }) // the client keeps it open
+		if _, err := io.CopyN(io.Discard, c, int64(len("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"))); err != nil {
+			return err
+		}
+		answer := frame(setup, 0, 0)
+		for {
+			if _, err := c.Write(answer); err != nil {
+				return err
+			}
+			head := make([]byte, 9)
+			if _, err := io.ReadFull(c, head); err != nil {
+				return err
+			}
+			if _, err := io.CopyN(io.Discard, c, int64(binary.BigEndian.Uint32(head)>>8)); err != nil {
+				return err
+			}
+			switch answer = nil; {
+			case head[3] == headers:
+				requests.Add(1)
+				answer = frame(reset, 0, binary.BigEndian.Uint32(head[5:]), 0, 0, 0, protocolError)
+			case head[3] == setup && head[4] == 0:
+				answer = frame(setup, 1, 0)
+			}
+		}
+	}
+	var open sync.WaitGroup
+	open.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			open.Go(func() { _ = serve(c) }) // which ends with the test
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); open.Wait() })
+	return "https://" + l.Addr().String(), requests
 }
 
 func TestCutBodyOfAChange(t *testing.T) {
