@@ -87,7 +87,7 @@ func (f *Fleet) planCreate(ctx context.Context, in createInstanceIn) (op.Plan, e
 		return op.Plan{}, err
 	}
 	plan := op.Plan{
-		Effects: op.Billable, Prepared: creation{request, alike}, What: joined(string(request.Type), request.Memory, place(request.CloudProvider, request.Region)),
+		Effects: op.Billable, Unforeseen: len(alike) > 0, Prepared: creation{request, alike}, What: joined(string(request.Type), request.Memory, place(request.CloudProvider, request.Region)),
 		Wants:    &op.Wants{New: true, Memory: request.Memory, Region: request.Region, Type: string(request.Type), Instances: len(existing)},
 		Headline: fmt.Sprintf("Create the database %s.", text.Quote(in.Name)),
 		Targets: []op.Resource{{

@@ -231,7 +231,7 @@ func (f *Fleet) planCreateKey(ctx context.Context, in createKeyIn) (op.Plan, err
 		Name: in.Name, KeyID: in.CloudKeyID, TenantID: tenant.ID, CloudProvider: in.CloudProvider, Region: in.Region, InstanceType: auraclient.InstanceType(in.InstanceType),
 	}}
 	return op.Plan{
-		Effects: op.Disruptive, Prepared: planned,
+		Effects: op.Disruptive, Unforeseen: len(planned.alike) > 0, Prepared: planned,
 		Headline: fmt.Sprintf("Make the encryption key %s known to Aura.", text.Quote(in.Name)),
 		Targets: []op.Resource{{
 			Kind: "new " + kindKey, ID: op.NoID, Name: in.Name, Tenant: cmp.Or(tenant.Name, tenant.ID), Type: in.InstanceType, Detail: joined(place(in.CloudProvider, in.Region), alsoNamed(planned.alike)),

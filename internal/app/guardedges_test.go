@@ -143,6 +143,51 @@ func TestTwoQuestionsApprovedAtOnceRunOnce(t *testing.T) {
 	})
 }
 
+// A host that gives up on a call, or loses its connection, repeats it: the outcome was told to nobody, so nothing starts anew.
+func TestAnOutcomeThatNobodyHeardIsToldAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *rigOptions) { o.policy = ciMayCreate() })
+		r.sim.Fail(aurasim.Fault{Method: http.MethodPost, Path: "/v1/instances", Kind: aurasim.Delay, Delay: 2 * time.Second})
+		c := r.connect(legacy, nil)
+		ctx, givesUp := context.WithTimeout(t.Context(), time.Second)
+		defer givesUp()
+		<-r.begin(ctx, c, "create_instance", createCI())
+		after(10 * time.Second)
+		out := must[tools.InstanceCreated](r, c, "create_instance", createCI())
+		if _, known := r.sim.Instance(out.InstanceID); !known || len(r.changes()) != 1 {
+			t.Errorf("sent %v; told %+v", r.changes(), out)
+		}
+	})
+}
+
+func ciMayCreate() guard.Policy {
+	return guard.Policy{Standing: []guard.Standing{{Operations: []string{"create_instance", "update_instance"}, Names: []string{"ci-*"}, MaxPerDay: 20}}}
+}
+
+func createCI() map[string]any {
+	return map[string]any{"name": "ci-1", "tenant": "Development", "type": "professional-db", "cloud_provider": "gcp", "region": "europe-west1", "memory": "8GB"}
+}
+
+// Whoever lets a job create databases means new ones: where the name is taken already, a person is asked.
+func TestWhatIsApprovedBeforehandMakesNoSecondOfAName(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *rigOptions) { o.policy = ciMayCreate() })
+		c := r.connect(modern, nil)
+		must[tools.InstanceCreated](r, c, "create_instance", createCI())
+		r.refuses(c, "create_instance", createCI(), "needs a person's approval", "Nothing was changed.")
+		another := createCI()
+		another["name"] = "ci-2"
+		second := must[tools.InstanceCreated](r, c, "create_instance", another)
+		after(10 * time.Minute)
+		r.refuses(c, "update_instance", map[string]any{"instance": second.InstanceID, "name": "ci-1", "memory": "16GB"}, "needs a person's approval", "Nothing was changed.")
+		if got := r.changes(); len(got) != 2 {
+			t.Errorf("sent %v", got)
+		}
+	})
+}
+
 func TestWhatHasNoNameToTypeIsNotDestroyed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

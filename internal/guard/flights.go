@@ -116,8 +116,13 @@ func (f *flights) told(landed *flight) result {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	landed.heard = true
-	outcome := *landed.result // a copy: each caller marks its own
-	return &outcome
+	return copied(landed.result)
+}
+
+// copied is an outcome for one more caller: each marks its own.
+func copied(outcome result) result {
+	own := *outcome
+	return &own
 }
 
 // attend waits for a flight, as long as the call may last.
@@ -129,9 +134,10 @@ func (g *Gate) attend(ctx context.Context, t task, flying *flight) result {
 	case <-flying.done:
 		return g.flights.told(flying)
 	case <-ctx.Done():
-		// Whoever waits for an outcome stops now, so what was started is told soon, even to a server that is about to end.
+		// Whoever waits for an outcome stops now, so what was started is told soon, even to a server that is about to end. Most
+		// likely nobody hears it, so an equal call is told it again.
 		if ended(flying, cancelGrace) {
-			return g.flights.told(flying)
+			return copied(flying.result)
 		}
 		return op.Failure(&op.Error{
 			What: "the call was cancelled; " + t.Operation.Spec.Name + " had been started and goes on",

@@ -85,6 +85,7 @@ func (p Policy) apply(plan op.Plan) (op.Plan, error) {
 	if p.crosses(plan) {
 		plan.Asks = strings.TrimPrefix(plan.Asks+"; ", "; ") + "the new name changes which rules of this server's settings hold for this database: whether it is protected, or what runs on it without asking"
 	}
+	plan.Unforeseen = plan.Unforeseen || plan.Asks != ""
 	if plan.Asks != "" && plan.Effects.Guarded() {
 		plan.Facts, plan.Asks = append(slices.Clone(plan.Facts), op.Fact{Label: "also", Value: plan.Asks}), ""
 	} else if plan.Asks != "" {
@@ -172,9 +173,9 @@ func (s Standing) names(name string) bool {
 }
 
 // standing reports whether a decision made beforehand covers the plan, and is not used up for today. What destroys is never
-// covered, nor a protected target, nor a name for which other rules hold.
+// covered, nor a protected target, nor a name for which other rules hold or that is taken already.
 func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) bool {
-	if plan.Effects.Has(op.Destructive) || plan.Asks != "" || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
+	if plan.Effects.Has(op.Destructive) || plan.Unforeseen || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
 		return false
 	}
 	for _, s := range p.Standing {

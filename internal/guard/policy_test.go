@@ -77,7 +77,7 @@ func TestWhatIsApprovedBeforehand(t *testing.T) {
 		{"another tenant", "pause_instance", op.Plan{Effects: op.Disruptive, Targets: []op.Resource{{Name: "dev-2", Tenant: "Production"}}}, nil, false},
 		{"what destroys", "pause_instance", op.Plan{Effects: op.Disruptive | op.Destructive, Targets: dev("dev-2")}, nil, false},
 		{"a protected one", "pause_instance", op.Plan{Effects: op.Disruptive, Targets: dev("dev-1")}, nil, false},
-		{"what a person is asked about for a reason of its own", "pause_instance", op.Plan{Effects: op.Disruptive, Targets: dev("dev-2"), Asks: "the name is taken"}, nil, false},
+		{"what a person is asked about for a reason of its own", "pause_instance", op.Plan{Effects: op.Disruptive, Targets: dev("dev-2"), Unforeseen: true}, nil, false},
 		{"a name for which other rules hold", "pause_instance", op.Plan{Effects: op.Disruptive, Targets: dev("dev-2"), Rename: "prod-2"}, nil, false},
 		{"a name for which the same hold", "pause_instance", op.Plan{Effects: op.Disruptive, Targets: dev("dev-2"), Rename: "dev-4"}, nil, true},
 		{"more than a day's", "pause_instance", op.Plan{Effects: op.Disruptive, Targets: dev("dev-2", "dev-3", "dev-4")}, nil, false},

@@ -74,6 +74,8 @@ type Plan struct {
 	// Asks is why a person is asked about a plan whose effects alone would need nobody's approval; "" where they would, or where
 	// nobody is asked. It is asked as what disrupts is.
 	Asks string
+	// Unforeseen says that there is something about the plan that whoever approved it beforehand cannot have had in mind.
+	Unforeseen bool
 	// What says in a few words what changes, for records that name the tool and the targets anyway.
 	What string
 	// Headline is one sentence in the imperative, such as `Pause the database "prod".`
