@@ -163,13 +163,15 @@ func OutcomeUnknown(err error) bool {
 	return errors.As(err, &t) && t.Method != http.MethodGet && t.MaybeSent
 }
 
-// IsNotFound reports whether Aura does not know the resource (404).
-func IsNotFound(err error) bool { return resourceStatus(err, http.StatusNotFound) }
+// IsNotFound reports whether Aura does not know the resource (404). A web page
+// with that status comes from something that stands between, and says nothing
+// about the resource.
+func IsNotFound(err error) bool { return ofAura(err) && resourceStatus(err, http.StatusNotFound) }
 
 // IsGone reports whether the resource does not exist (404) or does no longer
-// (410).
+// (410), as [IsNotFound] does.
 func IsGone(err error) bool {
-	return resourceStatus(err, http.StatusNotFound, http.StatusGone)
+	return ofAura(err) && resourceStatus(err, http.StatusNotFound, http.StatusGone)
 }
 
 // IsConflict reports whether the resource is not in a state for the request (409).
@@ -211,6 +213,12 @@ func hasStatus(err error, statuses ...int) bool {
 // token endpoint answers them: a mistyped auth URL is a 404 too.
 func resourceStatus(err error, statuses ...int) bool {
 	return !fromTokenEndpoint(err) && hasStatus(err, statuses...)
+}
+
+// ofAura reports whether an answer was in Aura's own words, or had none.
+func ofAura(err error) bool {
+	e, ok := AsError(err)
+	return ok && e.Body == ""
 }
 
 func fromTokenEndpoint(err error) bool {

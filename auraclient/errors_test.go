@@ -134,6 +134,8 @@ func TestErrorPredicates(t *testing.T) {
 		{&auraclient.Error{Status: 409, Reason: "ongoing-database-operation"}, "busy, conflict"},
 		{&auraclient.Error{Status: 400, Reason: "ongoing-database-operation"}, ""},
 		{&auraclient.Error{Status: 410}, "gone"},
+		{&auraclient.Error{Status: 404, Body: "404 Not Found nginx"}, ""},
+		{&auraclient.Error{Status: 410, Body: "a page"}, ""},
 		{&auraclient.Error{Status: 429}, "rate limited"},
 		{fmt.Errorf("delete it: %w", &auraclient.Error{Status: 410}), "gone"},
 		{&auraclient.BudgetError{}, ""},

@@ -129,7 +129,7 @@ type instanceWaiter struct {
 func (w *instanceWaiter) look(ctx context.Context) (bool, error) {
 	instance, err := w.read(ctx, w.id)
 	if err != nil {
-		if !missing(err) {
+		if !IsGone(err) {
 			return false, err
 		}
 		if w.Gone {
@@ -157,13 +157,6 @@ func (w *instanceWaiter) look(ctx context.Context) (bool, error) {
 		return false, &WaitError{Failed: true}
 	}
 	return true, nil
-}
-
-// missing reports whether Aura itself says that the resource is not there. A web
-// page with the status 404 comes from something that stands between.
-func missing(err error) bool {
-	e, ok := AsError(err)
-	return ok && IsGone(err) && e.Body == ""
 }
 
 // Wait reads the snapshot until it is complete, in the way of
@@ -198,7 +191,7 @@ func await[T any](ctx context.Context, w awaited[T]) (*T, error) {
 	var last *T
 	err := poll(ctx, func() (bool, error) {
 		seen, err := w.read()
-		if missing(err) {
+		if IsGone(err) {
 			return false, &WaitError{Gone: true}
 		}
 		if err != nil {

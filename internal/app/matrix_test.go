@@ -58,6 +58,7 @@ func troubles() []trouble {
 		{name: "403 without the permission", fault: refusal(403, "unauthorized")},
 		{name: "403 of the gateway", fault: answer(403, "", "")},
 		{name: "404", fault: refusal(404, "db-not-found")},
+		{name: "404 with a page", fault: answer(404, "Content-Type: text/html", page)},
 		{name: "409 busy", fault: refusal(409, "ongoing-database-operation")},
 		{name: "410", fault: refusal(410, "db-already-deleted")},
 		{name: "415", fault: answer(415, "", "")},
@@ -205,7 +206,7 @@ func (c cell) judge(t *testing.T, text string, failed, changed bool) verdict {
 	t.Helper()
 	acts := guardedCalls()[c.tool].arguments != nil
 	if !failed {
-		gone := strings.HasPrefix(c.tool, "delete_") && slices.Contains([]int{404, 410}, c.trouble.fault.Status)
+		gone := strings.HasPrefix(c.tool, "delete_") && slices.Contains([]string{"404", "410"}, c.trouble.name)
 		if acts && !changed && !gone { // what Aura no longer knows counts as deleted
 			t.Errorf("a success, and nothing has changed: %s", text)
 		}
