@@ -188,7 +188,7 @@ type createKeyIn struct {
 
 // KeyChange is how far a change of a customer managed key has come.
 type KeyChange struct {
-	State   op.State `json:"state" enum:"accepted,done,approval_pending,in_progress"`
+	State   op.State `json:"state" enum:"accepted,done,failed,approval_pending,in_progress"`
 	Message string   `json:"message"`
 	KeyID   string   `json:"key_id,omitempty"`
 	Name    string   `json:"name,omitempty"`
@@ -303,7 +303,7 @@ func newKeyChange(k *auraclient.CustomerManagedKey) KeyChange {
 	case k.Status == auraclient.KeyReady:
 		out.State, out.Message = op.Done, fmt.Sprintf("the key %s is ready: databases can be created with it", text.Quote(k.Name))
 	case k.Status.Failed():
-		out.State, out.Message = op.Done, fmt.Sprintf("Aura knows the key %s, but cannot use it: its status is %s", text.Quote(k.Name), text.Quote(string(k.Status)))
+		out.State, out.Message = op.Failed, fmt.Sprintf("Aura knows the key %s, but cannot use it: its status is %s", text.Quote(k.Name), text.Quote(string(k.Status)))
 	default:
 		out.Message = fmt.Sprintf("Aura knows the key %s now; no database can be created with it before it is ready", text.Quote(k.Name))
 	}

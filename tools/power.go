@@ -58,7 +58,7 @@ type powerIn struct {
 
 // InstanceChange is how far a change of one or several instances has come.
 type InstanceChange struct {
-	State        op.State    `json:"state" enum:"accepted,done,approval_pending,in_progress"`
+	State        op.State    `json:"state" enum:"accepted,done,failed,unknown,approval_pending,in_progress"`
 	Message      string      `json:"message"`
 	InstanceID   string      `json:"instance_id,omitempty"`
 	Name         string      `json:"name,omitempty"`
@@ -90,7 +90,7 @@ func (p power) plan(ctx context.Context, in powerIn) (op.Plan, error) {
 		case err != nil:
 			plan.Skipped = append(plan.Skipped, op.Skip{Resource: t.resource(), Reason: err.What})
 		case done && bulk:
-			plan.Skipped = append(plan.Skipped, op.Skip{Resource: t.resource(), Reason: fmt.Sprintf("it is %s already", t.instance.Status)})
+			plan.Skipped = append(plan.Skipped, op.Skip{Resource: t.resource(), Reason: fmt.Sprintf("it is %s already", t.instance.Status), Already: true})
 		default:
 			plan.Targets = append(plan.Targets, t.resource())
 			if !done {
@@ -167,10 +167,13 @@ func (p power) runAll(ctx context.Context, call op.Call, aura *auraclient.Client
 		p.fleet.awaitRows(ctx, call, aura, rows, string(p.to), limit)
 	}
 	out := InstanceChange{Results: rows}
-	out.Message, out.State = tally(rows)
-	if out.State == op.Accepted {
+	out.Message, out.State = tally(rows, plan)
+	if accepted(rows) > 0 {
 		out.UsuallyTakes = usuallyTakes[p.via]
 		out.Next = "call list_instances in some minutes before you say that it is done"
+	}
+	if out.State == op.Unknown {
+		out.Next = "call list_instances to see how those of unknown outcome stand before you call this for them again"
 	}
 	return out
 }
@@ -211,7 +214,11 @@ func (f *Fleet) settle(ctx context.Context, call op.Call, aura *auraclient.Clien
 		f.settled(a.id)
 		out.State, out.UsuallyTakes, out.Next, out.Status = op.Done, "", "", a.want
 		out.Message = fmt.Sprintf("%s is %s", text.Quote(out.Name), a.want)
-	case err != nil || (last != nil && last.Status.Failed()):
+	case last != nil && last.Status.Failed():
+		out.State, out.UsuallyTakes = op.Failed, ""
+		out.Message = fmt.Sprintf("Aura accepted it, but %s did not become %s: its status is %s", text.Quote(out.Name), a.want, last.Status)
+		out.Next = "tell the person; get_instance says what can be done"
+	case err != nil:
 		out.UsuallyTakes = ""
 		out.Message = fmt.Sprintf("Aura accepted it, but whether %s became %s is not known", text.Quote(out.Name), a.want)
 		out.Next = "call get_instance to see how it stands"

@@ -25,7 +25,7 @@ type createSessionIn struct {
 
 // SessionChange is how far a change of a graph analytics session has come.
 type SessionChange struct {
-	State        op.State         `json:"state" enum:"accepted,done,approval_pending,in_progress"`
+	State        op.State         `json:"state" enum:"accepted,done,failed,approval_pending,in_progress"`
 	Message      string           `json:"message"`
 	SessionID    string           `json:"session_id,omitempty"`
 	Name         string           `json:"name,omitempty"`
@@ -241,6 +241,7 @@ func newSessionChange(s *auraclient.Session, note string) SessionChange {
 	case s.Status == auraclient.SessionReady:
 		out.Message = fmt.Sprintf("the session %s is ready", text.Quote(s.Name))
 	case s.Status.Failed():
+		out.State = op.Failed
 		out.Message = fmt.Sprintf("the session %s has ended as %s and cannot be used", text.Quote(s.Name), s.Status)
 	default:
 		out.State, out.UsuallyTakes = op.Accepted, sessionTakes

@@ -112,7 +112,7 @@ type createSnapshotIn struct {
 
 // SnapshotCreated is how far taking one or several snapshots has come.
 type SnapshotCreated struct {
-	State        op.State    `json:"state" enum:"accepted,done,approval_pending,in_progress"`
+	State        op.State    `json:"state" enum:"accepted,done,failed,unknown,approval_pending,in_progress"`
 	Message      string      `json:"message"`
 	SnapshotID   string      `json:"snapshot_id,omitempty"`
 	Status       string      `json:"status,omitempty"`
@@ -203,7 +203,7 @@ func (f *Fleet) settleSnapshot(ctx context.Context, call op.Call, aura *auraclie
 		out.State, out.UsuallyTakes, out.Next = op.Done, "", ""
 		out.Message = fmt.Sprintf("the snapshot of %s is finished", text.Quote(out.Name))
 	case finished(last.Status):
-		out.State, out.UsuallyTakes = op.Done, ""
+		out.State, out.UsuallyTakes = op.Failed, ""
 		out.Message = fmt.Sprintf("the snapshot of %s ended as %s: there is no new backup", text.Quote(out.Name), last.Status)
 		out.Next = "tell the person; try create_snapshot again, and if it fails again, Aura's support can help"
 	}
@@ -221,9 +221,12 @@ func (f *Fleet) createSnapshots(ctx context.Context, call op.Call, aura *auracli
 		f.awaitSnapshots(ctx, call, aura, rows, limit)
 	}
 	out := SnapshotCreated{Results: rows}
-	out.Message, out.State = tally(rows)
-	if out.State == op.Accepted {
+	out.Message, out.State = tally(rows, plan)
+	if accepted(rows) > 0 {
 		out.UsuallyTakes, out.Next = snapshotTakes, "call get_snapshot with wait_seconds before you rely on one"
+	}
+	if out.State == op.Unknown {
+		out.Next = "call list_snapshots for those of unknown outcome before you call this for them again"
 	}
 	return out
 }
@@ -243,15 +246,15 @@ func (f *Fleet) awaitSnapshots(ctx context.Context, call op.Call, aura *auraclie
 			one := SnapshotCreated{InstanceID: rows[n].InstanceID, Name: rows[n].Name, SnapshotID: rows[n].SnapshotID}
 			f.settleSnapshot(ctx, quiet, aura, limit, &one)
 			rows[n].Status = one.Status
-			switch {
-			case one.Status == string(auraclient.SnapshotCompleted):
+			switch one.State {
+			case op.Done:
 				rows[n].Outcome = outcomeDone
-			case one.State == op.Done:
+			case op.Failed:
 				rows[n].Outcome, rows[n].Reason = outcomeFailed, one.Message
+			default:
+				return
 			}
-			if one.State == op.Done {
-				done.step(call, waiting, "snapshots have ended")
-			}
+			done.step(call, waiting, "snapshots have ended")
 		})
 	}
 	group.Wait()

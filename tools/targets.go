@@ -199,15 +199,22 @@ func brief(err error) string {
 	return what
 }
 
-// tally says in a sentence how the rows came out, and whether anything is still under way.
-func tally(rows []ChangeRow) (message string, state op.State) {
+// tally says in a sentence how the rows came out, and how far all of them have come: the worst of them counts.
+func tally(rows []ChangeRow, plan op.Plan) (message string, state op.State) {
 	counts := map[string]int{}
 	for _, r := range rows {
 		counts[r.Outcome]++
 	}
-	state = op.Done
-	if counts[outcomeAccepted] > 0 {
+	nothing := counts[outcomeDone]+counts[outcomeAccepted]+counts[outcomeUnknown] == 0
+	switch {
+	case counts[outcomeUnknown] > 0:
+		state = op.Unknown
+	case counts[outcomeFailed] > 0, counts[outcomeLeftAlone] > len(plan.Skipped), nothing && slices.ContainsFunc(plan.Skipped, func(s op.Skip) bool { return !s.Already }):
+		state = op.Failed
+	case counts[outcomeAccepted] > 0:
 		state = op.Accepted
+	default:
+		state = op.Done
 	}
 	var parts []string
 	for _, o := range []struct{ outcome, says string }{
@@ -219,7 +226,7 @@ func tally(rows []ChangeRow) (message string, state op.State) {
 		}
 	}
 	message = fmt.Sprintf("%s: %s", plural(len(rows), "database"), strings.Join(parts, ", "))
-	if counts[outcomeDone]+counts[outcomeAccepted]+counts[outcomeUnknown] == 0 {
+	if nothing {
 		message = "nothing was done; " + message + "; the results say why"
 	}
 	return message, state

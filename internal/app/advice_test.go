@@ -108,7 +108,7 @@ func TestABulkThatDoesNothingSaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, func(o *rigOptions) { o.sim.State.Instances[4].Status = "loading failed" })
 		out := must[tools.InstanceChange](r, r.connect(modern, types("yes")), "pause_instance", map[string]any{"instances": []any{"import*", "play*"}})
-		if out.State != op.Done || !strings.HasPrefix(out.Message, "nothing was done; 2 databases: 2 left alone") || !strings.Contains(out.Results[0].Reason, "has failed") {
+		if out.State != op.Failed || !strings.HasPrefix(out.Message, "nothing was done; 2 databases: 2 left alone") || !strings.Contains(out.Results[0].Reason, "has failed") {
 			t.Errorf("%+v", out)
 		}
 	})

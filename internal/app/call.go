@@ -71,7 +71,7 @@ func (p Process) call(ctx context.Context, s *setup, tool string, pairs []string
 	if err != nil {
 		return usageError{err}
 	}
-	answer, err := session.finish(ctx, tool, arguments)
+	answer, state, err := session.finish(ctx, tool, arguments)
 	if err != nil {
 		return err
 	}
@@ -80,24 +80,29 @@ func (p Process) call(ctx context.Context, s *setup, tool string, pairs []string
 		pretty.Reset()
 		pretty.WriteString(answer)
 	}
-	_, err = fmt.Fprintln(p.Stdout, pretty.String())
-	return err
+	if _, err := fmt.Fprintln(p.Stdout, pretty.String()); err != nil {
+		return err
+	}
+	if state == op.Failed || state == op.Unknown { // for cron
+		return fmt.Errorf("%s did not do all that was asked for, as its answer says", tool)
+	}
+	return nil
 }
 
 // finish calls a tool and stays until the outcome is there: a call answers within a minute, while the person at the terminal
 // thinks or the operation runs on. An equal call picks up the one before.
-func (s *session) finish(ctx context.Context, tool string, arguments map[string]any) (string, error) {
+func (s *session) finish(ctx context.Context, tool string, arguments map[string]any) (answer string, state op.State, err error) {
 	for {
 		answer, err := s.call(ctx, tool, arguments, nil)
 		if err != nil {
-			return "", err
+			return "", "", err
 		}
 		var told struct {
 			State op.State `json:"state"`
 		}
 		_ = json.Unmarshal([]byte(answer), &told) // what has no state is an outcome
 		if told.State != op.ApprovalPending && told.State != op.InProgress {
-			return answer, nil
+			return answer, told.State, nil
 		}
 	}
 }

@@ -304,3 +304,62 @@ func TestAnEndThatCannotBeWrittenIsLogged(t *testing.T) {
 		}
 	})
 }
+
+// A bulk is as good as its worst part: in the answer, in the audit and on the page.
+func TestABulkThatWentBadlySaysSo(t *testing.T) {
+	t.Parallel()
+	bulk := map[string]any{"instances": []any{"staging", "shop"}}
+	for _, tt := range []struct {
+		name    string
+		fault   aurasim.Fault
+		state   op.State
+		message string
+	}{
+		{"it went well", aurasim.Fault{Method: http.MethodPut}, op.Accepted, "2 databases: 2 accepted by Aura and under way"},
+		{"one is refused", aurasim.Fault{Status: http.StatusBadRequest}, op.Failed, "2 databases: 1 accepted by Aura and under way, 1 failed"},
+		{"one answer is lost", aurasim.Fault{Status: http.StatusInternalServerError, After: true}, op.Unknown, "2 databases: 1 accepted by Aura and under way, 1 of unknown outcome"},
+		{"all are refused", aurasim.Fault{Status: http.StatusBadRequest, Times: 2}, op.Failed, "nothing was done; 2 databases: 2 failed; the results say why"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				o := &outside{decides: says(time.Second, guard.Decision{Approve: true})}
+				r := newRig(t, atPage(o))
+				c := r.connect(modern, nil)
+				tt.fault.Path = "/v1/instances/*/pause"
+				r.sim.Fail(tt.fault)
+				out := must[tools.InstanceChange](r, c, "pause_instance", bulk)
+				if out.State != tt.state || out.Message != tt.message {
+					t.Errorf("told %q, %q", out.State, out.Message)
+				}
+				row := must[tools.OperationList](r, c, "list_operations", nil).Operations[0]
+				if row.Outcome != string(tt.state) || (row.Error != "") != (tt.state != op.Accepted) || row.Error != "" && row.Error != tt.message {
+					t.Errorf("the audit has %q, %q", row.Outcome, row.Error)
+				}
+				if a, _ := o.desk.Look(o.last(t).ID); a.State != tt.state || a.Outcome != tt.message {
+					t.Errorf("the page has %q, %q", a.State, a.Outcome)
+				}
+			})
+		})
+	}
+}
+
+func TestABulkWithNothingToDo(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		c := r.connect(modern, nil)
+		for _, tt := range []struct {
+			instances []any
+			want      op.State
+		}{
+			{[]any{"archive"}, op.Done},               // is paused already
+			{[]any{"playground"}, op.Failed},          // is free, which the API cannot pause
+			{[]any{"archive", "importer"}, op.Failed}, // one of them is busy
+		} {
+			if out := must[tools.InstanceChange](r, c, "pause_instance", map[string]any{"instances": tt.instances}); out.State != tt.want || !strings.HasPrefix(out.Message, "nothing was done") {
+				t.Errorf("%v: %+v", tt.instances, out)
+			}
+		}
+	})
+}

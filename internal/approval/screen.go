@@ -76,8 +76,10 @@ func (s screen) heading() string {
 // verdictOf says how an approved plan went. What Aura has taken on is not done yet.
 func verdictOf(a guard.Approval) string {
 	switch a.State {
-	case "":
+	case "", op.Failed:
 		return "It did not go well"
+	case op.Unknown:
+		return "It is not known how it went"
 	case op.Accepted:
 		return "Aura is carrying it out"
 	}
@@ -91,7 +93,7 @@ func (s screen) tone() string {
 		return "danger"
 	case s.Stage == guard.Shown:
 		return "caution"
-	case s.Stage == guard.Finished && s.State != "":
+	case s.Stage == guard.Finished && (s.State == op.Done || s.State == op.Accepted):
 		return "good"
 	case s.Stage == guard.Finished:
 		return "danger"

@@ -79,14 +79,19 @@ func (g *Gate) timed(ctx context.Context, t task, plan op.Plan) (result, audit.L
 	ctx, requestIDs := g.Trace(ctx)
 	started := time.Now()
 	out, err := t.Run(ctx, t.call, plan)
-	end := audit.Line{Time: time.Now(), Outcome: string(op.StateOf(out)), RequestIDs: requestIDs(), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
+	end := audit.Line{Time: time.Now(), RequestIDs: requestIDs(), Seconds: time.Since(started).Round(time.Millisecond).Seconds()}
 	for _, made := range plan.Targets {
 		if id := op.Made(out); made.ID == op.NoID && id != "" {
 			end.Targets = append(end.Targets, audit.Target{ID: id, Name: made.Name})
 		}
 	}
 	if err == nil {
-		return encoded(out), end
+		answer := encoded(out)
+		state, words := told(answer)
+		if end.Outcome = string(state); state == op.Failed || state == op.Unknown {
+			end.Error = words
+		}
+		return answer, end
 	}
 	end.Outcome, end.Error = "failed", err.Error()
 	if told, ok := errors.AsType[*op.Error](err); ok && told.Unknown {

@@ -53,7 +53,8 @@ func Gigabytes(size string) float64 {
 // Skip is a resource that was named and is left alone.
 type Skip struct {
 	Resource
-	Reason string
+	Reason  string
+	Already bool // it is as wanted
 }
 
 // Plan is what a request would do, made from the live state: the thing a person decides on.

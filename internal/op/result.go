@@ -22,6 +22,8 @@ type State string
 const (
 	Accepted        State = "accepted"         // Aura has taken it on; it is not done yet
 	Done            State = "done"             // it is finished, or there was nothing to do
+	Failed          State = "failed"           // it ended badly, of several for at least one
+	Unknown         State = "unknown"          // of several for at least one it is not known how it ended
 	ApprovalPending State = "approval_pending" // a person has not decided yet
 	InProgress      State = "in_progress"      // it was started and outlasted this call
 )
@@ -98,19 +100,6 @@ func Result(out any) (*mcp.CallToolResult, error) {
 		}
 	}
 	return result, nil
-}
-
-// StateOf is how far a result says that its operation has come; empty for results that say nothing of it.
-func StateOf(out any) State {
-	encoded, err := json.Marshal(out)
-	if err != nil {
-		return ""
-	}
-	var told struct {
-		State State `json:"state"`
-	}
-	_ = json.Unmarshal(encoded, &told) // what is no object has no state
-	return told.State
 }
 
 // Made is the ID of what an operation has created, as its result tells with a method Made() string; empty for others.
