@@ -26,29 +26,32 @@ func TestSettingsThatForbidWhileAPersonReadsCount(t *testing.T) {
 	t.Parallel()
 	pause := map[string]any{"instance": "prod"}
 	for _, tt := range []struct {
-		name string
-		now  guard.Policy
-		err  error
-		want string
+		name   string
+		now    guard.Policy
+		err    error
+		caller error
+		want   string
 	}{
-		{"the server became read-only", guard.Policy{ReadOnly: true}, nil, "read-only"},
-		{"the tool was taken away", guard.Policy{Denied: []string{"pause_instance"}}, nil, "setting denied_tools"},
-		{"they cannot be read any more", guard.Policy{}, errors.New("line 3 is no TOML"), "The settings of this server cannot be read, so nothing that changes anything runs: line 3 is no TOML"},
+		{"the server became read-only", guard.Policy{ReadOnly: true}, nil, nil, "read-only"},
+		{"the tool was taken away", guard.Policy{Denied: []string{"pause_instance"}}, nil, nil, "setting denied_tools"},
+		{"the token was taken back", guard.Policy{}, nil, errors.New("the token of anna was taken back meanwhile"), "The token of anna was taken back meanwhile"},
+		{"they cannot be read any more", guard.Policy{}, errors.New("line 3 is no TOML"), nil, "The settings of this server cannot be read, so nothing that changes anything runs: line 3 is no TOML"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var policy guard.Policy
-				var failed error
+				var failed, unknown error
 				o := &outside{}
 				r := newRig(t, atPage(o), func(o *rigOptions) {
 					o.policies = func(string) (guard.Policy, error) { return policy, failed }
+					o.callers = func(c op.Caller) (op.Caller, error) { return c, unknown }
 				})
 				c := r.connect(modern, nil)
 				said, _ := r.call(c, "pause_instance", pause)
 				pending(t, said)
 				synctest.Wait()
-				policy, failed = tt.now, tt.err
+				policy, failed, unknown = tt.now, tt.err, tt.caller
 				if err := o.desk.Decide(o.last(t).ID, guard.Decision{Approve: true, Way: guard.Page}); err != nil {
 					t.Fatal(err)
 				}

@@ -193,6 +193,19 @@ func (r *remote) tokens() []httpd.Token {
 	return out
 }
 
+// callerNow is a caller as the settings know them at this moment. What an identity provider's token says holds until it expires.
+func (r *remote) callerNow(c op.Caller) (op.Caller, error) {
+	if r.Auth != config.AuthBearer {
+		return c, nil
+	}
+	for _, t := range r.tokens() {
+		if t.Caller.Principal == c.Principal && t.Caller.Profile == c.Profile {
+			return t.Caller, nil
+		}
+	}
+	return op.Caller{}, fmt.Errorf("the token of %s was taken back meanwhile", text.Quote(c.Principal))
+}
+
 // newAccess decides who may come in.
 func (r *remote) newAccess(address string) (httpd.Access, error) {
 	switch r.Auth {

@@ -18,7 +18,7 @@ func (r *remote) guards(o *guard.Options) {
 	if r == nil {
 		return
 	}
-	o.OverNetwork, o.Remote, o.StateKeys, o.Waiting = true, r.away, r.StateKeys, 0
+	o.OverNetwork, o.Remote, o.Caller, o.StateKeys, o.Waiting = true, r.away, r.callerNow, r.StateKeys, 0
 	if !r.ownOnly() {
 		o.Doors, o.PIN = guard.Doors{}, nil
 	}

@@ -351,6 +351,28 @@ func TestAClientThatKeepsAskingHearsOfTheDecision(t *testing.T) {
 	decidedAt(t, text, failed)
 }
 
+func TestRightsThatWereTakenBackApproveNothing(t *testing.T) {
+	t.Parallel()
+	anna, table := withPassphrase("anna", annasWords)
+	s := serve(t, table, nil, "--demo")
+	c := s.client(legacy, anna)
+	text, failed := s.call(c, "pause_instance", map[string]any{"instance": "prod-orders"})
+	address := decidedAt(t, text, failed)
+	s.settings(table + "read_only = true\n")
+	v := s.visitor()
+	at, _ := v.signsIn(address, "anna", annasWords)
+	v.post(at, url.Values{"decision": {"approve"}})
+	for !strings.Contains(text, `"refused"`) { // it is carried out, or not, beside the page
+		if text, failed = s.call(c, "list_operations", nil); failed || strings.Contains(text, `"accepted"`) {
+			t.Fatal(text)
+		}
+	}
+	if !strings.Contains(text, "your token does not allow what is disruptive") {
+		t.Error(text)
+	}
+	v.sees(at, "your token does not allow what is disruptive")
+}
+
 func TestFiveWrongPassphrasesLockAName(t *testing.T) {
 	t.Parallel()
 	_, annasTable := withPassphrase("anna", annasWords)

@@ -95,6 +95,7 @@ type rigOptions struct {
 	policy    guard.Policy
 	policyErr error
 	policies  func(string) (guard.Policy, error) // nil: policy and policyErr
+	callers   func(op.Caller) (op.Caller, error)
 	doors     guard.Doors
 	pin       guard.PIN
 	waiting   int
@@ -130,7 +131,7 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	if o.policies == nil {
 		o.policies = func(string) (guard.Policy, error) { return o.policy, o.policyErr }
 	}
-	gate, err := guard.New(guard.Options{Policy: o.policies, Journal: r.journal, Log: log, Trace: traced, Doors: o.doors, PIN: o.pin, Waiting: o.waiting})
+	gate, err := guard.New(guard.Options{Policy: o.policies, Caller: o.callers, Journal: r.journal, Log: log, Trace: traced, Doors: o.doors, PIN: o.pin, Waiting: o.waiting})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,6 +79,9 @@ type Options struct {
 	StateKeys [][]byte
 	// Store keeps the plans that clients answer; nil is this process's memory.
 	Store state.Store
+	// Caller is a caller with the rights of this moment: the settings may have changed while a person read. Its error says why they
+	// may do nothing any more. Nil leaves callers as they came.
+	Caller func(op.Caller) (op.Caller, error)
 	// Demo says that nothing here is real, so that no command is given to a person that would act on real databases.
 	Demo bool
 }
@@ -97,6 +100,9 @@ func New(o Options) (*Gate, error) {
 		o.Trace = func(ctx context.Context) (context.Context, func() []string) {
 			return ctx, func() []string { return nil }
 		}
+	}
+	if o.Caller == nil {
+		o.Caller = func(c op.Caller) (op.Caller, error) { return c, nil }
 	}
 	g := &Gate{Options: o, plans: plans, flights: newFlights(), denials: newDenials(), desks: map[string]*Desk{}}
 	if o.Waiting > 0 {
@@ -296,7 +302,11 @@ func (g *Gate) lastLook(ctx context.Context, t task, shown op.Plan) (op.Plan, er
 	if err != nil {
 		return shown, unreadable(err)
 	}
-	if err := policy.refusal(t.call.Caller, t.Operation.Spec); err != nil {
+	caller, err := g.Caller(t.call.Caller)
+	if err != nil {
+		return shown, forbidden(err.Error(), "tell the person; whoever runs this server decides who may do what")
+	}
+	if err := policy.refusal(caller, t.Operation.Spec); err != nil {
 		return shown, err
 	}
 	return g.planned(ctx, t, policy, &shown)
