@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -159,6 +160,31 @@ func TestOnlyTheLastCallTakesItsQuestionBack(t *testing.T) {
 		after(time.Second)
 		if len(o.desk.List()) != 0 || cancelled() != 1 {
 			t.Errorf("nobody waits for it: %+v, %d in the audit", o.desk.List(), cancelled())
+		}
+	})
+}
+
+func TestWhatNobodyHasDecidedEndsWithTheServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := &outside{unseen: true}
+		r := newRig(t, atPage(o))
+		c := r.connect(modern, nil)
+		for _, name := range []string{"prod", "staging"} {
+			said, _ := r.call(c, "pause_instance", map[string]any{"instance": name})
+			pending(t, said)
+		}
+		first := o.last(t)
+		r.gate.Settle()
+		if err := o.desk.Decide(first.ID, guard.Decision{Approve: true, Way: guard.Page}); !errors.Is(err, guard.ErrGone) {
+			t.Errorf("it was decided afterwards: %v", err)
+		}
+		if seen, _ := o.desk.Look(first.ID); seen.Stage != guard.Withdrawn || len(o.desk.List()) != 0 || len(o.all()) != 1 {
+			t.Errorf("it is %s, %d are open, %d were shown", seen.Stage, len(o.desk.List()), len(o.all()))
+		}
+		entries, _, err := r.journal.Read(time.Time{})
+		if err != nil || len(entries) != 2 || entries[0].Decision != "Not approved: the server ended before anybody decided. Nothing was changed." || entries[1].Decision != entries[0].Decision || len(r.changes()) != 0 {
+			t.Errorf("the audit has %+v, %v; sent %v", entries, err, r.changes())
 		}
 	})
 }

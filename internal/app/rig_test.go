@@ -84,6 +84,7 @@ type rig struct {
 	t       *testing.T
 	sim     *aurasim.Server
 	server  *mcpServer
+	gate    *guard.Gate
 	catalog map[string]op.Operation
 	log     *syncBuffer
 	secrets string // directory of the file sink
@@ -135,6 +136,7 @@ func newRig(t *testing.T, adjust ...func(*rigOptions)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.gate = gate
 	r.secrets = filepath.Join(t.TempDir(), "credentials")
 	fleet := tools.New(tools.Options{
 		Connect: func(context.Context) (*auraclient.Client, error) { return aura, nil },

@@ -242,6 +242,18 @@ func (d *Desk) withdraw(e *entry) bool {
 	return true
 }
 
+// close takes back everything that nobody has decided, and says so in the audit: the process is about to end.
+func (d *Desk) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	open := d.queue
+	d.queue = nil // so that nothing is brought before anybody any more
+	for _, e := range open {
+		d.gate.refused(e.task, e.plan, "", notApproved("the server ended before anybody decided", ""))
+		d.leave(e, Withdrawn, "")
+	}
+}
+
 // attend counts a call that waits for the decision, until it is released.
 func (d *Desk) attend(e *entry) (release func()) {
 	d.mu.Lock()

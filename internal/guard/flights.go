@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -177,8 +178,15 @@ type underWay struct {
 // safety snapshot, and has sent nothing else yet.
 const settleTime = 45 * time.Second
 
-// Settle waits until nothing runs any more: a process that is about to end finishes what it has started.
+// Settle takes back what nobody has decided, and waits until nothing runs any more: a process that is about to end finishes what it
+// has started.
 func (g *Gate) Settle() {
+	g.mu.Lock()
+	desks := slices.Collect(maps.Values(g.desks))
+	g.mu.Unlock()
+	for _, d := range desks {
+		d.close()
+	}
 	settled := make(chan struct{})
 	go func() { g.flights.running.Wait(); close(settled) }()
 	timer := time.NewTimer(settleTime)
