@@ -37,14 +37,17 @@ func (d desk) current(w http.ResponseWriter, r *http.Request) {
 	d.render(w, http.StatusOK, screen{Approval: before})
 }
 
-// idle is the stage of a page that has nothing to show.
-const idle guard.Stage = "idle"
+// The stages of a page that has no plan to show: idle where nothing waits, closed where the one that was asked for does not.
+const (
+	idle   guard.Stage = "idle"
+	closed guard.Stage = "closed"
+)
 
 // one shows one plan, however far it has come.
 func (d desk) one(w http.ResponseWriter, r *http.Request) {
 	a, known := d.Look(r.PathValue("id"))
 	if !known || !decidedHere(a) {
-		d.render(w, http.StatusNotFound, screen{Approval: guard.Approval{Stage: idle}})
+		d.render(w, http.StatusNotFound, screen{Approval: guard.Approval{Stage: closed}})
 		return
 	}
 	d.render(w, http.StatusOK, screen{Approval: a})
@@ -77,7 +80,7 @@ func (d desk) decide(w http.ResponseWriter, r *http.Request) {
 	case known:
 		d.render(w, http.StatusConflict, screen{Approval: a, Late: true})
 	default:
-		d.render(w, http.StatusNotFound, screen{Approval: guard.Approval{Stage: idle}})
+		d.render(w, http.StatusNotFound, screen{Approval: guard.Approval{Stage: closed}})
 	}
 }
 

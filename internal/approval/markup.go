@@ -72,12 +72,17 @@ func (s screen) body() g.Node {
 	case guard.Running:
 		return g.Group{h.H1(g.Text(s.heading())), h.P(h.Role("status"), h.ID("status"), g.Text("Approved, and running now. This page shows how it goes. You can close it: that stops nothing."))}
 	case guard.Queued:
-		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text(s.Preview.Headline + " This page shows it when its turn comes."))}
+		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text(s.Preview.Headline + " This page shows it when its turn comes.")), current()}
+	case closed:
+		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text("It was decided a while ago, nobody decided in time, the server has ended since, or it is not yours. Nothing comes of it any more.")), current()}
 	case idle:
 		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text("No question is open here. " + s.leave()))}
 	}
 	return s.outcome()
 }
+
+// current leads to whatever is open now.
+func current() g.Node { return h.P(h.A(h.Href("./"), h.ID("current"), g.Text("Show what is open now"))) }
 
 // question is the plan with the form that decides it.
 func (s screen) question() g.Node {

@@ -152,7 +152,7 @@ func TestThePageShowsEachStage(t *testing.T) {
 		s.shows(s.post(fourth, yes()), 409, "Too late", "Nobody decided in time")
 		<-time.After(16 * time.Minute)
 		s.ask("u", "", op.Disruptive)
-		s.shows(s.get(id), 404, "Nothing to approve")
+		s.shows(s.get(id), 404, "This question is not open", "Show what is open now")
 		if len(s.ran) != 1 || s.ran[0] != "x" {
 			t.Errorf("ran %v", s.ran)
 		}

@@ -69,6 +69,8 @@ func (s screen) heading() string {
 		return "Too late"
 	case guard.Withdrawn:
 		return "Withdrawn"
+	case closed:
+		return "This question is not open"
 	}
 	return "Nothing to approve"
 }
