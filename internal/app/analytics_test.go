@@ -141,7 +141,7 @@ func TestWaitsForASessionTellTheTruth(t *testing.T) {
 		{"a session that runs out of memory is told as failed, with the reason", 1, func(t *testing.T, r *rig) {
 			meanwhile(r, "new", r.sim.Console().FailSession)
 			out := create(r, attached("new", "wait_seconds", 50))
-			if out.State != op.Done || out.Status != "Failed" || !strings.Contains(out.Message, "ended as Failed") || !strings.Contains(out.Next, "estimate_graph_analytics_session") {
+			if out.State != op.Failed || out.Status != "Failed" || !strings.Contains(out.Message, "ended as Failed") || !strings.Contains(out.Next, "estimate_graph_analytics_session") {
 				t.Errorf("%+v", out)
 			}
 			if diff := cmp.Diff([]tools.SessionWarning{{Message: "Session reached its memory limit", Reason: "OutOfMemory"}}, out.Warnings); diff != "" {

@@ -492,6 +492,7 @@ func TestThePIN(t *testing.T) {
 			if got := r.changes(); len(got) != 0 {
 				t.Fatalf("sent %v", got)
 			}
+			r.refuses(c, "delete_instance", remove, "nobody decided within 5 minutes", "call again and they will be asked again")
 			o.decides = func(d *guard.Desk, a guard.Approval) { _ = try(d, a, "4711") }
 			must[tools.InstanceChange](r, c, "delete_instance", remove)
 			if got := r.changes(); len(got) != 1 {
@@ -511,6 +512,7 @@ func TestThePIN(t *testing.T) {
 					t.Errorf("%d: %v", n, err)
 				}
 				after(5 * time.Minute) // in which the question expires, too
+				r.refuses(c, "delete_instance", remove, "nobody decided within 5 minutes")
 			}
 			o.decides = func(d *guard.Desk, a guard.Approval) { _ = try(d, a, "4711") }
 			must[tools.InstanceChange](r, c, "delete_instance", remove)

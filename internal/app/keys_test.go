@@ -139,7 +139,7 @@ func TestWaitsForAKeyTellTheTruth(t *testing.T) {
 		{"a key that fails is told as failed", stays, func(t *testing.T, r *rig) {
 			during(r, "new", func(id string) error { return r.sim.Console().SetKeyStatus(id, "error") })
 			out := must[tools.KeyChange](r, r.connect(modern, types("yes")), "create_customer_managed_key", createKey("new", "wait_seconds", 50))
-			if out.State != op.Done || out.Status != "error" || !strings.Contains(out.Message, "cannot use it") || !strings.Contains(out.Next, "not become ready by itself") {
+			if out.State != op.Failed || out.Status != "error" || !strings.Contains(out.Message, "cannot use it") || !strings.Contains(out.Next, "not become ready by itself") {
 				t.Errorf("%+v", out)
 			}
 		}},

@@ -227,8 +227,8 @@ func (d *Desk) expire(e *entry) {
 	if e.view.Stage != Shown || time.Now().Before(e.view.Expires) {
 		return
 	}
-	d.leave(e, Expired, "")
-	go d.gate.refused(e.task, e.plan, "", notApproved(fmt.Sprintf("nobody decided within %d minutes", int(planTime.Minutes())), ""))
+	d.close(e, Expired, "", fmt.Sprintf("nobody decided within %d minutes", int(planTime.Minutes())),
+		"ask the person whether they want this; if so, call again and they will be asked again")
 }
 
 // withdraw takes back a plan whose call was cancelled, unless another call waits for it, too. It reports whether it did.
@@ -242,15 +242,14 @@ func (d *Desk) withdraw(e *entry) bool {
 	return true
 }
 
-// close takes back everything that nobody has decided, and says so in the audit: the process is about to end.
-func (d *Desk) close() {
+// end takes back everything that nobody has decided: the process is about to end.
+func (d *Desk) end() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	open := d.queue
 	d.queue = nil // so that nothing is brought before anybody any more
 	for _, e := range open {
-		d.gate.refused(e.task, e.plan, "", notApproved("the server ended before anybody decided", ""))
-		d.leave(e, Withdrawn, "")
+		d.close(e, Withdrawn, "", "the server ended before anybody decided", "ask the person whether they still want this; if so, call again and they will be asked again")
 	}
 }
 
@@ -343,7 +342,7 @@ func (d *Desk) Decide(id string, by Decision) error {
 		return ErrGone
 	case !by.Approve:
 		d.gate.denials.add(subject(e.task, e.plan))
-		d.refuse(e, by.Way, "the person declined", "do not call again unless the person asks for it")
+		d.close(e, Denied, by.Way, "the person declined", "do not call again unless the person asks for it")
 	case e.view.Preview.Confirm != "" && by.Typed != e.view.Preview.Confirm:
 		return d.mistyped(e, by)
 	default:
@@ -358,7 +357,7 @@ func (d *Desk) mistyped(e *entry, by Decision) error {
 	if e.view.Tries--; e.view.Tries > 0 {
 		return &MistakeError{What: fmt.Sprintf("that is not the exact name; it can be typed %s more", times(e.view.Tries))}
 	}
-	d.refuse(e, by.Way, fmt.Sprintf("what was typed was not the exact name, %s", times(maxTyped)), "tell the person; call again to have them asked again")
+	d.close(e, Denied, by.Way, fmt.Sprintf("what was typed was not the exact name, %s", times(maxTyped)), "tell the person; call again to have them asked again")
 	return nil
 }
 
@@ -369,11 +368,10 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// refuse closes a plan, and keeps the refusal for whoever asked.
-func (d *Desk) refuse(e *entry, way Way, why, next string) {
-	refusal := d.gate.refused(e.task, e.plan, way, notApproved(why, next))
-	e.flight = d.gate.flights.land(e.task, refusal)
-	d.leave(e, Denied, why)
+// close ends a plan that is not carried out, notes that in the audit, and keeps it for whoever asked.
+func (d *Desk) close(e *entry, stage Stage, way Way, why, next string) {
+	e.flight = d.gate.flights.land(e.task, d.gate.refused(e.task, e.plan, way, notApproved(why, next)))
+	d.leave(e, stage, why)
 }
 
 // carryOut runs an approved plan after a last look, and puts on the desk what became of it.

@@ -185,7 +185,7 @@ func (g *Gate) Settle() {
 	desks := slices.Collect(maps.Values(g.desks))
 	g.mu.Unlock()
 	for _, d := range desks {
-		d.close()
+		d.end()
 	}
 	settled := make(chan struct{})
 	go func() { g.flights.running.Wait(); close(settled) }()
