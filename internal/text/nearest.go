@@ -3,6 +3,7 @@ package text
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Nearest returns the candidates that somebody who wrote word probably meant, closest first, at most three: those within a
@@ -13,10 +14,14 @@ func Nearest(word string, candidates []string) []string {
 		distance  int
 	}
 	lower := strings.ToLower(word)
-	limit := max(1, len([]rune(word))/3)
+	length := utf8.RuneCountInString(word)
+	limit := max(1, length/3)
 	var near []scored
 	for _, c := range candidates {
-		d := distance(lower, strings.ToLower(c))
+		d := limit + 1
+		if apart := length - utf8.RuneCountInString(c); -limit <= apart && apart <= limit { // else so many edits at the least
+			d = distance(lower, strings.ToLower(c))
+		}
 		if d > limit && len(word) >= 3 && strings.Contains(strings.ToLower(c), lower) {
 			d = limit
 		}
