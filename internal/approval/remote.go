@@ -125,7 +125,8 @@ func (m *Remote) password(d desk, w http.ResponseWriter, r *http.Request) {
 		if err := passwordShown(d.person, name, content).Render(w); err != nil {
 			return err
 		}
-		return http.NewResponseController(w).Flush()
+		err := http.NewResponseController(w).Flush()
+		return errors.Join(err, r.Context().Err()) // what was sent last to a browser that has gone is sent without an error
 	})
 	switch {
 	case errors.Is(err, errNotThere):
