@@ -172,7 +172,7 @@ func (f *Fleet) overwrite(ctx context.Context, call op.Call, in overwriteInstanc
 	f.touch(target)
 	answered, err := aura.Instances.Overwrite(ctx, target.ID, plan.Prepared.(auraclient.OverwriteRequest))
 	if err != nil {
-		return InstanceChange{}, fmt.Errorf("overwrite the instance %s: %w", target.ID, err)
+		return InstanceChange{}, secured(fmt.Errorf("overwrite the instance %s: %w", target.ID, err), safety)
 	}
 	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status)), SafetyID: safety}
 	return f.accepted(ctx, call, aura, out, auraclient.StatusOverwriting, auraclient.StatusRunning, in.WaitSeconds), nil
@@ -225,7 +225,7 @@ func (f *Fleet) restore(ctx context.Context, call op.Call, in restoreSnapshotIn,
 	f.touch(target)
 	answered, err := aura.Snapshots.Restore(ctx, target.ID, plan.Source.ID)
 	if err != nil {
-		return InstanceChange{}, fmt.Errorf("restore the instance %s: %w", target.ID, err)
+		return InstanceChange{}, secured(fmt.Errorf("restore the instance %s: %w", target.ID, err), safety)
 	}
 	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status)), SafetyID: safety}
 	return f.accepted(ctx, call, aura, out, auraclient.StatusRestoring, auraclient.StatusRunning, in.WaitSeconds), nil
