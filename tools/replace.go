@@ -47,7 +47,9 @@ func (f *Fleet) delete(ctx context.Context, call op.Call, in deleteInstanceIn, p
 	}
 	target := plan.Targets[0]
 	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: string(auraclient.StatusDestroying)}
-	if plan.Effects != op.Read {
+	if plan.Effects == op.Read {
+		out.Message = fmt.Sprintf("%s is being deleted already; nothing was sent", text.Quote(target.Name))
+	} else {
 		f.touch(target)
 		_, err := aura.Instances.Delete(ctx, target.ID)
 		switch {
