@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/zalando/go-keyring"
 )
 
 // fakeRing is a keyring that a test can break.
@@ -87,6 +89,52 @@ func TestAPasswordGoesToTheNextPlaceRatherThanGettingLost(t *testing.T) {
 				t.Errorf("trouble: %v", kept.Trouble)
 			}
 		})
+	}
+}
+
+// sharedRing is a keyring that two use at the same moment: neither removes anything before both have written.
+type sharedRing struct {
+	mu      sync.Mutex
+	entries map[string]string
+	both    sync.WaitGroup
+}
+
+func (r *sharedRing) Set(_, user, password string) error {
+	r.mu.Lock()
+	r.entries[user] = password
+	r.mu.Unlock()
+	r.both.Done()
+	r.both.Wait()
+	return nil
+}
+
+func (r *sharedRing) Delete(_, user string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, there := r.entries[user]; !there {
+		return keyring.ErrNotFound
+	}
+	delete(r.entries, user)
+	return nil
+}
+
+func TestTwoCreatesTryTheKeyringAtOnce(t *testing.T) {
+	t.Parallel()
+	ring := &sharedRing{entries: map[string]string{}}
+	ring.both.Add(2)
+	v := New(Keyring, "")
+	v.ring = ring
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if _, err := v.Prepare("label", ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	if len(ring.entries) != 0 {
+		t.Errorf("left behind: %v", ring.entries)
 	}
 }
 
