@@ -219,7 +219,7 @@ func (f *Fleet) settle(ctx context.Context, call op.Call, aura *auraclient.Clien
 		out.Message = fmt.Sprintf("%s is %s", text.Quote(out.Name), a.want)
 	case last != nil && last.Status.Failed():
 		out.State, out.UsuallyTakes = op.Failed, ""
-		out.Message = fmt.Sprintf("Aura accepted it, but %s did not become %s: its status is %s", text.Quote(out.Name), a.want, last.Status)
+		out.Message = fmt.Sprintf("it was under way, but %s did not become %s: its status is %s", text.Quote(out.Name), a.want, last.Status)
 		out.Next = "tell the person; get_instance says what can be done"
 	case err != nil:
 		out.UsuallyTakes = ""

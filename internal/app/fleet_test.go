@@ -182,7 +182,7 @@ func TestWaitsTellTheTruth(t *testing.T) {
 			}
 			go func() { after(5 * time.Second); _ = r.sim.Console().SetStatus(busyID, "loading failed") }()
 			out := must[tools.InstanceChange](r, c, "resume_instance", with(resume, []any{"wait_seconds", 40}))
-			if !strings.HasSuffix(out.Message, "is not known") || strings.Contains(out.Message, "accepted") {
+			if out.State != op.Failed || !strings.Contains(out.Message, "did not become running") || strings.Contains(out.Message, "accepted") {
 				t.Errorf("%+v", out)
 			}
 			out = must[tools.InstanceChange](r, c, "delete_instance", with(remove, []any{"wait_seconds", 50}))

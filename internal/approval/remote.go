@@ -134,9 +134,10 @@ func (m *Remote) password(d desk, w http.ResponseWriter, r *http.Request) {
 		send(w, m.Log, http.StatusNotFound, passwordList(d.person, nil))
 	case err != nil:
 		m.Log.ErrorContext(r.Context(), "a password waits on", "error", err)
-		if !begun {
-			http.Error(w, "the password cannot be shown and waits on; whoever runs this server finds why in its log", http.StatusInternalServerError)
+		if begun {
+			return
 		}
+		http.Error(w, "the password cannot be shown and waits on; whoever runs this server finds why in its log", http.StatusInternalServerError)
 	default:
 		m.Log.InfoContext(r.Context(), "a password was shown to its person", "person", d.person, "name", name)
 	}
