@@ -149,15 +149,17 @@ func AsError(err error) (*Error, bool) {
 }
 
 // OutcomeUnknown reports whether err leaves open if a change was carried out: it
-// was sent, or may have been, and its answer is missing, unreadable or a 5xx.
-// Repeating it may do it twice; look first.
+// was sent, or may have been, and its answer is missing, unreadable, a 5xx, or a
+// redirect that may come after the work is done. (307 and 308 ask for the same
+// request elsewhere.) Repeating it may do it twice; look first.
 func OutcomeUnknown(err error) bool {
 	var read *readError
 	if fromTokenEndpoint(err) || errors.As(err, &read) {
 		return false
 	}
 	if e, ok := AsError(err); ok {
-		return e.Method != http.MethodGet && e.Status >= 500
+		after := e.Status >= 300 && e.Status < http.StatusTemporaryRedirect
+		return e.Method != http.MethodGet && (e.Status >= 500 || after)
 	}
 	var t *TransportError
 	return errors.As(err, &t) && t.Method != http.MethodGet && t.MaybeSent

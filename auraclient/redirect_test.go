@@ -74,11 +74,13 @@ func TestChangesFollowNoRedirect(t *testing.T) {
 	for _, change := range changes() {
 		t.Run(change.name, func(t *testing.T) {
 			t.Parallel()
-			f := script(t, status(307).with("Location", "https://api.neo4j.io/v1/x"))
-			err := change.call(t.Context(), newClient(t, f))
-			e := wantError[*auraclient.Error](t, err)
-			if e.Message != "redirected to api.neo4j.io, but only reads follow redirects: check the base url" || auraclient.OutcomeUnknown(err) {
-				t.Errorf("got %v", err)
+			for code, unknown := range map[int]bool{301: true, 302: true, 303: true, 307: false, 308: false} {
+				f := script(t, status(code).with("Location", "https://api.neo4j.io/v1/x"))
+				err := change.call(t.Context(), newClient(t, f))
+				e := wantError[*auraclient.Error](t, err)
+				if e.Message != "redirected to api.neo4j.io, but only reads follow redirects: check the base url" || auraclient.OutcomeUnknown(err) != unknown {
+					t.Errorf("%d: got %v, unknown %v", code, err, auraclient.OutcomeUnknown(err))
+				}
 			}
 		})
 	}

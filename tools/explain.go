@@ -69,7 +69,7 @@ func unsent(err error) error {
 }
 
 func cause(err error) string {
-	if e, ok := auraclient.AsError(err); ok && e.Status >= http.StatusInternalServerError {
+	if e, ok := auraclient.AsError(err); ok {
 		return fmt.Sprintf("Aura answered %d", e.Status)
 	}
 	if _, ok := errors.AsType[*auraclient.TransportError](err); ok {

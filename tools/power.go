@@ -141,6 +141,9 @@ func (p power) run(ctx context.Context, call op.Call, in powerIn, plan op.Plan) 
 	}
 	out.State, out.UsuallyTakes = op.Accepted, usuallyTakes[p.via]
 	out.Message = fmt.Sprintf("Aura accepted it; %s is not %s yet", text.Quote(target.Name), p.to)
+	if target.Status == string(p.via) {
+		out.Message = fmt.Sprintf("%s is %s already; nothing was sent", text.Quote(target.Name), p.via)
+	}
 	out.Next = fmt.Sprintf("call wait_for_instance with status %s before you say that it is done", p.to)
 	if limit > 0 {
 		p.fleet.settle(ctx, call, aura, awaited{id: target.ID, want: string(p.to), limit: limit}, &out)
@@ -203,7 +206,7 @@ func (f *Fleet) awaitRows(ctx context.Context, call op.Call, aura *auraclient.Cl
 	group.Wait()
 }
 
-// settle waits for the outcome of an accepted change and tells it. A wait that breaks off is no failure of the change.
+// settle waits for the outcome of a change that is under way and tells it. A wait that breaks off is no failure of the change.
 func (f *Fleet) settle(ctx context.Context, call op.Call, aura *auraclient.Client, a awaited, out *InstanceChange) {
 	last, reached, err := f.await(ctx, call, aura, a)
 	if last != nil {
@@ -216,11 +219,11 @@ func (f *Fleet) settle(ctx context.Context, call op.Call, aura *auraclient.Clien
 		out.Message = fmt.Sprintf("%s is %s", text.Quote(out.Name), a.want)
 	case last != nil && last.Status.Failed():
 		out.State, out.UsuallyTakes = op.Failed, ""
-		out.Message = fmt.Sprintf("Aura accepted it, but %s did not become %s: its status is %s", text.Quote(out.Name), a.want, last.Status)
+		out.Message = fmt.Sprintf("it was under way, but %s did not become %s: its status is %s", text.Quote(out.Name), a.want, last.Status)
 		out.Next = "tell the person; get_instance says what can be done"
 	case err != nil:
 		out.UsuallyTakes = ""
-		out.Message = fmt.Sprintf("Aura accepted it, but whether %s became %s is not known", text.Quote(out.Name), a.want)
+		out.Message = fmt.Sprintf("it was under way, but whether %s became %s is not known", text.Quote(out.Name), a.want)
 		out.Next = "call get_instance to see how it stands"
 	}
 }

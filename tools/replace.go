@@ -47,7 +47,9 @@ func (f *Fleet) delete(ctx context.Context, call op.Call, in deleteInstanceIn, p
 	}
 	target := plan.Targets[0]
 	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: string(auraclient.StatusDestroying)}
-	if plan.Effects != op.Read {
+	if plan.Effects == op.Read {
+		out.Message = fmt.Sprintf("%s is being deleted already; nothing was sent", text.Quote(target.Name))
+	} else {
 		f.touch(target)
 		_, err := aura.Instances.Delete(ctx, target.ID)
 		switch {
@@ -172,7 +174,7 @@ func (f *Fleet) overwrite(ctx context.Context, call op.Call, in overwriteInstanc
 	f.touch(target)
 	answered, err := aura.Instances.Overwrite(ctx, target.ID, plan.Prepared.(auraclient.OverwriteRequest))
 	if err != nil {
-		return InstanceChange{}, fmt.Errorf("overwrite the instance %s: %w", target.ID, err)
+		return InstanceChange{}, secured(fmt.Errorf("overwrite the instance %s: %w", target.ID, err), safety)
 	}
 	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status)), SafetyID: safety}
 	return f.accepted(ctx, call, aura, out, auraclient.StatusOverwriting, auraclient.StatusRunning, in.WaitSeconds), nil
@@ -225,7 +227,7 @@ func (f *Fleet) restore(ctx context.Context, call op.Call, in restoreSnapshotIn,
 	f.touch(target)
 	answered, err := aura.Snapshots.Restore(ctx, target.ID, plan.Source.ID)
 	if err != nil {
-		return InstanceChange{}, fmt.Errorf("restore the instance %s: %w", target.ID, err)
+		return InstanceChange{}, secured(fmt.Errorf("restore the instance %s: %w", target.ID, err), safety)
 	}
 	out := InstanceChange{InstanceID: target.ID, Name: target.Name, Status: shown(string(answered.Status)), SafetyID: safety}
 	return f.accepted(ctx, call, aura, out, auraclient.StatusRestoring, auraclient.StatusRunning, in.WaitSeconds), nil

@@ -2,6 +2,7 @@ package tools
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,15 +30,21 @@ func (f *Fleet) safeguarded(kind auraclient.InstanceType, status string) bool {
 }
 
 // safely takes the promised snapshot of the target and looks once more at everything: again makes the plan anew. When either
-// fails, nothing has been replaced. It returns the snapshot's ID, or "" where none was promised.
+// fails, nothing has been replaced; the error tells of a snapshot that is there now. It returns the snapshot's ID, or "" where
+// none was promised.
 func (f *Fleet) safely(ctx context.Context, call op.Call, aura *auraclient.Client, plan op.Plan, again func() (op.Plan, error)) (string, error) {
 	target := plan.Targets[0]
 	if !f.safeguarded(auraclient.InstanceType(target.Type), target.Status) {
 		return "", nil
 	}
 	created, err := aura.Snapshots.Create(ctx, target.ID)
-	if err != nil {
-		return "", noSafety(target, "it could not be started", err)
+	switch {
+	case auraclient.OutcomeUnknown(err):
+		return "", noSafety(target, "whether it was begun is not known: "+cause(err), "tell the person; look with list_snapshots whether there is a new one, and try again later", err)
+	case err != nil:
+		told := noSafety(target, fmt.Sprintf("it could not be started (%s)", brief(err)), "tell the person; try again later", err)
+		told.Unchanged = true
+		return "", told
 	}
 	begun := time.Now()
 	tell := func(auraclient.Snapshot) {
@@ -45,26 +52,38 @@ func (f *Fleet) safely(ctx context.Context, call op.Call, aura *auraclient.Clien
 	}
 	tell(auraclient.Snapshot{})
 	if _, err := aura.Snapshots.Wait(ctx, target.ID, created.SnapshotID, tell); err != nil {
-		return "", noSafety(target, "it did not complete", err)
+		return "", noSafety(target, fmt.Sprintf("it did not complete (%s)", brief(err)), "tell the person; try again later", err)
 	}
 	fresh, err := again()
 	if err != nil {
-		return "", unsent(err)
+		return "", secured(unsent(err), created.SnapshotID)
 	}
 	if !fresh.Same(plan) {
-		return "", &op.Error{
-			What:      fmt.Sprintf("%s or its source has changed while the safety snapshot was taken; the data is as it was", text.Quote(target.Name)),
+		return "", secured(&op.Error{
+			What:      fmt.Sprintf("%s or its source has changed while the safety snapshot was taken", text.Quote(target.Name)),
 			Next:      "look at it again, tell the person what changed, and call again if they still want it",
 			Unchanged: true,
-		}
+		}, created.SnapshotID)
 	}
 	return created.SnapshotID, nil
 }
 
-func noSafety(target op.Resource, why string, err error) error {
-	return &op.Error{
-		What:      fmt.Sprintf("the safety snapshot of %s failed, so its data was not touched: %s (%s)", text.Quote(target.Name), why, brief(err)),
-		Next:      "tell the person; try again later",
-		Unchanged: true, Err: err,
+// noSafety tells why nothing was replaced. Who knows that no snapshot was begun either says so.
+func noSafety(target op.Resource, why, next string, err error) *op.Error {
+	return &op.Error{What: fmt.Sprintf("the safety snapshot of %s failed, so its data was not touched: %s", text.Quote(target.Name), why), Next: next, Err: err}
+}
+
+// secured tells of an error after a safety snapshot, which is a change that stays; "" where none was taken.
+func secured(err error, snapshotID string) error {
+	told, ok := errors.AsType[*op.Error](explain(err))
+	if !ok || snapshotID == "" {
+		return err
 	}
+	out := *told
+	if out.Unchanged {
+		out.What += "; its data is as it was"
+	}
+	out.What += fmt.Sprintf("; its safety snapshot %s was taken before", text.Quote(snapshotID))
+	out.Unchanged = false
+	return &out
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"aura-mcp/auraclient"
 	"aura-mcp/internal/op"
@@ -39,6 +40,9 @@ type SessionChange struct {
 // Made is the ID of a new session.
 func (c SessionChange) Made() string { return c.SessionID }
 
+// maxSessionName bounds what Aura sets no limit to that we know of: a person is shown the name whole.
+const maxSessionName = 200
+
 func (f *Fleet) planSession(ctx context.Context, in createSessionIn) (op.Plan, error) {
 	aura, err := f.client(ctx)
 	if err != nil {
@@ -46,6 +50,9 @@ func (f *Fleet) planSession(ctx context.Context, in createSessionIn) (op.Plan, e
 	}
 	if err := notBlank("name", in.Name); err != nil {
 		return op.Plan{}, err
+	}
+	if n := utf8.RuneCountInString(in.Name); n > maxSessionName {
+		return op.Plan{}, &op.Error{What: fmt.Sprintf("`name` has %d characters; at most %d are taken", n, maxSessionName), Next: "call again with a shorter one", Unchanged: true}
 	}
 	where, err := f.whereTo(ctx, aura, in)
 	if err != nil {

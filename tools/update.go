@@ -287,12 +287,15 @@ func (f *Fleet) update(ctx context.Context, call op.Call, in updateInstanceIn, p
 	return out, nil
 }
 
-// accepted tells of a change that Aura has taken on, and waits for its end if asked to.
+// accepted tells of a change that Aura has taken on, unless out has a message already, and waits for its end if asked to.
 func (f *Fleet) accepted(ctx context.Context, call op.Call, aura *auraclient.Client, out InstanceChange, via, to auraclient.Status, waitSeconds int) InstanceChange {
 	out.State, out.UsuallyTakes = op.Accepted, usuallyTakes[via]
-	out.Message = fmt.Sprintf("Aura accepted it; %s is not %s again yet", text.Quote(out.Name), to)
-	if to == statusDeleted {
+	switch {
+	case out.Message != "":
+	case to == statusDeleted:
 		out.Message = fmt.Sprintf("Aura accepted it; %s is being deleted", text.Quote(out.Name))
+	default:
+		out.Message = fmt.Sprintf("Aura accepted it; %s is not %s again yet", text.Quote(out.Name), to)
 	}
 	out.Next = fmt.Sprintf("call wait_for_instance with status %s before you say that it is done", to)
 	if waitSeconds > 0 {

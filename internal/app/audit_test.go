@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mark3labs/mcp-go/client"
 
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/aurasim"
@@ -274,6 +275,71 @@ func TestTheEndNamesWhatWasMade(t *testing.T) {
 		r.refuses(c, "create_customer_managed_key", createKey("newer"))
 		if got := last(); got != nil {
 			t.Errorf("what failed has made %v", got)
+		}
+	})
+}
+
+// A caller decides how long its arguments are, and everybody needs the journal: for what is approved beforehand, for wrong PINs
+// and before each create.
+func TestNoCallMakesTheAuditUnreadable(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("<", 900_000) // which JSON writes as six characters each
+	attached := map[string]any{"name": long, "memory": "8GB", "instance": "prod"}
+	tests := []struct {
+		name      string
+		asker     client.ElicitationHandler
+		tool      string
+		arguments map[string]any
+		outcome   string // in the audit; "" where the call does not get that far
+	}{
+		{"what nobody can approve", nil, "create_customer_managed_key", createKey("new", "cloud_key_id", long), "refused"},
+		{"what Aura gets", types("yes"), "create_customer_managed_key", createKey("new", "cloud_key_id", long), "failed"},
+		{"a name", types("yes"), "create_graph_analytics_session", attached, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				dir := t.TempDir()
+				r := newRig(t, func(o *rigOptions) { o.journal = audit.Open(dir) })
+				c := r.connect(modern, tt.asker)
+				if text, _ := r.call(c, tt.tool, tt.arguments); tt.outcome == "" && !strings.Contains(text, "900000") {
+					t.Errorf("it does not say how long it is: %.300s", text)
+				}
+				after(time.Second)
+				must[tools.InstanceCreated](r, r.connect(modern, types("yes")), "create_instance", create("next"))
+				list := must[tools.OperationList](r, c, "list_operations", nil)
+				if list.Note != "" || len(list.Operations) == 0 || list.Operations[0].Operation != "create_instance" {
+					t.Fatalf("%+v", list)
+				}
+				if told := journalText(t, dir); len(told) > 1<<15 || (tt.outcome != "") != strings.Contains(told, `"arguments":"left out: 5`) {
+					t.Errorf("%d bytes: %.500s", len(told), told)
+				}
+				if tt.outcome != "" && list.Operations[1].Outcome != tt.outcome {
+					t.Errorf("%+v", list.Operations[1])
+				}
+			})
+		})
+	}
+}
+
+func TestALineThatIsTooLongIsLeftOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		r := newRig(t, func(o *rigOptions) { o.journal = audit.Open(dir) })
+		c := r.connect(modern, types("yes"))
+		must[tools.InstanceChange](r, c, "pause_instance", map[string]any{"instance": "prod"})
+		file := filepath.Join(dir, time.Now().UTC().Format("2006-01")+".jsonl")
+		line := `{"id":"long","event":"decided","arguments":"` + strings.Repeat("x", 5<<20) + "\"}\n"
+		if err := os.WriteFile(file, []byte(line+journalText(t, dir)+line), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Second)
+		must[tools.InstanceChange](r, c, "pause_instance", map[string]any{"instance": "staging"})
+		list := must[tools.OperationList](r, c, "list_operations", nil)
+		if list.Total != 2 || list.Note != "2 lines of the audit could not be read" {
+			t.Errorf("%+v", list)
 		}
 	})
 }

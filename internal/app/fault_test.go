@@ -67,6 +67,8 @@ func TestFaultsOfAura(t *testing.T) {
 		sent   int    // how often the pause may reach Aura
 	}{
 		{"403", answer(403, nil, `{"errors":[{"message":"Insufficient permissions","reason":"unauthorized"}]}`), "not allowed", "not allowed", 1},
+		{"303 after all", answer(303, http.Header{"Location": {"https://elsewhere.invalid/"}}, ""), "pointed elsewhere", "Aura answered 303", 1},
+		{"307 to another place", answer(307, http.Header{"Location": {"https://elsewhere.invalid/"}}, ""), "pointed elsewhere", "Nothing was changed.", 1},
 		{"409 busy", answer(409, nil, `{"errors":[{"message":"The instance is currently undergoing an operation: resuming","reason":"ongoing-database-operation"}]}`), "busy", "busy with another operation", 1},
 		{"429 in seconds", answer(429, http.Header{"Retry-After": {"7200"}}, ""), "7200 seconds", "7200 seconds", 1},
 		{"429 with a date", answer(429, http.Header{"Retry-After": {later.Format(http.TimeFormat)}}, ""), "second", "seconds", 1},

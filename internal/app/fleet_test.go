@@ -166,6 +166,30 @@ func TestWaitsTellTheTruth(t *testing.T) {
 				t.Errorf("%+v, sent %v", out, r.changes())
 			}
 		}},
+		{"what is on its way already is not said to have been sent", func(o *aurasim.Options) { o.Speed = 3 }, func(t *testing.T, r *rig) {
+			c := r.connect(modern, nil)
+			if err := r.sim.Console().Delete(shopID); err != nil {
+				t.Fatal(err)
+			}
+			resume, remove := map[string]any{"instance": "importer"}, map[string]any{"instance": "shop"}
+			for want, out := range map[string]tools.InstanceChange{
+				"is resuming already":      must[tools.InstanceChange](r, c, "resume_instance", resume),
+				"is being deleted already": must[tools.InstanceChange](r, c, "delete_instance", remove),
+			} {
+				if out.State != op.Accepted || !strings.HasSuffix(out.Message, want+"; nothing was sent") || out.UsuallyTakes == "" || out.Next == "" {
+					t.Errorf("want %q: %+v", want, out)
+				}
+			}
+			go func() { after(5 * time.Second); _ = r.sim.Console().SetStatus(busyID, "loading failed") }()
+			out := must[tools.InstanceChange](r, c, "resume_instance", with(resume, []any{"wait_seconds", 40}))
+			if out.State != op.Failed || !strings.Contains(out.Message, "did not become running") || strings.Contains(out.Message, "accepted") {
+				t.Errorf("%+v", out)
+			}
+			out = must[tools.InstanceChange](r, c, "delete_instance", with(remove, []any{"wait_seconds", 50}))
+			if out.State != op.Done || out.Status != "deleted" || len(r.changes()) != 0 {
+				t.Errorf("%+v, sent %v", out, r.changes())
+			}
+		}},
 		{"a snapshot that fails is told as failed", nil, func(t *testing.T, r *rig) {
 			c := r.connect(modern, nil)
 			go func() {

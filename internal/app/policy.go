@@ -85,7 +85,11 @@ func (s *policySource) policy(profile string) (guard.Policy, error) {
 // read reads the settings again. The profiles stay those of the start: one that has gone has no policy to go by.
 func (s *policySource) read() {
 	var p config.Profiles
-	if p, s.err = s.load(); s.err == nil {
+	p, s.err = s.load()
+	if s.err == nil && p.Blank && !s.from.Blank { // as it is while an editor writes it anew
+		s.err = fmt.Errorf("%s is empty or not there, and it was not so before: save it, or start this server again without it", s.file)
+	}
+	if s.err == nil {
 		next := policies(p)
 		for name := range s.last {
 			if _, has := next[name]; !has {

@@ -286,6 +286,35 @@ func TestSettingsCountFromTheMomentTheyAreSaved(t *testing.T) {
 	}
 }
 
+// Many editors move the old file away, or empty it, before they write the new one.
+func TestAConfigFileThatVanishesLoosensNothing(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "locked = [\"prod*\"]\n", nil, "--demo", "--auth", "none")
+	c := s.client(modern, "")
+	snapshot := func(instance, refusal string) {
+		t.Helper()
+		text, failed := s.call(c, "create_snapshot", map[string]any{"instance": instance})
+		if failed != (refusal != "") || !strings.Contains(text, refusal) {
+			t.Errorf("failed: %v; want %q in %s", failed, refusal, text)
+		}
+	}
+	snapshot("prod-orders", "setting locked")
+	if err := os.Rename(s.config, s.config+"~"); err != nil {
+		t.Fatal(err)
+	}
+	for _, instance := range []string{"prod-orders", "staging-orders"} {
+		snapshot(instance, "is empty or not there, and it was not so before")
+	}
+	s.settings("\n")
+	snapshot("prod-orders", "is empty or not there")
+	if text, failed := s.call(c, "list_instances", nil); failed {
+		t.Error(text)
+	}
+	s.settings("locked = [\"staging*\"]\n")
+	snapshot("staging-orders", "setting locked")
+	snapshot("prod-orders", "")
+}
+
 func TestABrokenPolicyStopsWhatChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

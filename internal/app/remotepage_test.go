@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
@@ -16,6 +18,13 @@ import (
 	"github.com/mark3labs/mcp-go/client"
 	"github.com/mark3labs/mcp-go/mcp"
 	"golang.org/x/crypto/argon2"
+
+	"aura-mcp/internal/approval"
+	"aura-mcp/internal/guard"
+	"aura-mcp/internal/httpd"
+	"aura-mcp/internal/op"
+	"aura-mcp/internal/state"
+	"aura-mcp/internal/vault"
 )
 
 const annasWords = "correct horse battery"
@@ -491,6 +500,79 @@ func TestAPasswordIsShownOnceToWhoeverHadItCreated(t *testing.T) {
 	}
 	if strings.Contains(text, secret[1]) || strings.Contains(s.log.String(), secret[1]) {
 		t.Error("the password is in the result or in the log")
+	}
+}
+
+// goneAway is the connection of a browser that has gone: what is written goes into a buffer, and sending it fails.
+type goneAway struct {
+	*httptest.ResponseRecorder
+	sending error
+}
+
+// FlushError tells that nobody takes it, as that of a connection does.
+func (g goneAway) FlushError() error { return g.sending }
+
+// The only copy of a password is not given to a connection that has nobody at its other end.
+func TestAPasswordThatDidNotArriveWaitsOn(t *testing.T) {
+	t.Parallel()
+	shelf := vault.Shelf(t.TempDir())
+	slot, err := vault.New(vault.Page, string(shelf)).WithPage(func() string { return "the page" }).Prepare("throwaway", "anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot.Keep(vault.Credentials{InstanceID: "aaaaaaa1", Name: "throwaway", Password: "secret-of-the-new-one"})
+	r := newRig(t)
+	gate, err := guard.New(guard.Options{Policy: guard.Fixed(guard.Policy{}), Journal: r.journal, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const base = "http://127.0.0.1:1"
+	pages := &approval.Remote{
+		Desk: gate.Desk, Base: &url.URL{Scheme: "http", Host: "127.0.0.1:1"}, Log: slog.New(slog.DiscardHandler), Store: state.NewMemory(), Passwords: shelf,
+		Proof: approval.NewPassphrases(func(string) (string, bool) { return cheapHash(annasWords), true }),
+	}
+	h, err := httpd.New(httpd.Options{
+		Transport: httpd.Streamable, MCP: r.server.MCPServer, Access: httpd.Nobody{}, Effects: func(string) (op.Effects, bool) { return 0, false },
+		Pages: pages, Ready: func(context.Context) error { return nil }, Metrics: httpd.NewMetrics(nil), Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := ""
+	post := func(path string, form url.Values, leaves bool, sending error) *httptest.ResponseRecorder {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		if leaves {
+			leave()
+		}
+		q := httptest.NewRequestWithContext(ctx, http.MethodPost, base+path, strings.NewReader(form.Encode()))
+		for name, value := range map[string]string{"Content-Type": "application/x-www-form-urlencoded", "Origin": base, "Cookie": cookie} {
+			q.Header.Set(name, value)
+		}
+		w := goneAway{httptest.NewRecorder(), sending}
+		h.ServeHTTP(w, q)
+		return w.ResponseRecorder
+	}
+	cookie, _, _ = strings.Cut(post("/approve/sign-in", url.Values{"name": {"anna"}, "passphrase": {annasWords}}, false, nil).Header().Get("Set-Cookie"), ";")
+	names, err := shelf.Waiting("anna")
+	if err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	for _, tt := range []struct {
+		name    string
+		leaves  bool // as the server has noticed
+		sending error
+		status  int
+	}{
+		{"sending fails", false, errors.New("broken pipe"), http.StatusOK},
+		{"the browser has left", true, nil, http.StatusOK},
+		{"it arrives", false, nil, http.StatusOK},
+		{"it is gone", false, nil, http.StatusNotFound},
+	} {
+		w := post("/approve/passwords", url.Values{"name": names}, tt.leaves, tt.sending)
+		if shown := strings.Contains(w.Body.String(), "secret-of-the-new-one"); w.Code != tt.status || shown != (tt.status == http.StatusOK) {
+			t.Errorf("%s: %d, shown %v", tt.name, w.Code, shown)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -141,6 +142,67 @@ func TestWithoutItsSafetySnapshotNothingIsReplaced(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A snapshot that was begun is a change, and whoever looks after the fleet has to know of it.
+func TestAFailureAfterTheSafetySnapshotTellsOfIt(t *testing.T) {
+	t.Parallel()
+	snapshots, restore := "/v1/instances/*/snapshots", "/v1/instances/*/snapshots/*/restore"
+	fails := func(path string, f aurasim.Fault) func(*rig) {
+		f.Method, f.Path = http.MethodPost, path
+		return func(r *rig) { r.sim.Fail(f) }
+	}
+	tests := []struct {
+		name      string
+		disturb   func(r *rig)
+		later     bool // while the snapshot is taken
+		snapshots int  // that there are more
+		want      string
+		unknown   bool
+	}{
+		{"it is refused", fails(snapshots, aurasim.Fault{Kind: aurasim.Answer, Status: 409}), false, 0, "Nothing was changed.", false},
+		{"its answer gets lost", fails(snapshots, aurasim.Fault{Kind: aurasim.CutAfter}), false, 1, "whether it was begun is not known", false},
+		{"it fails", func(r *rig) { _ = r.sim.Console().FailSnapshot(prodID, newest(r)) }, true, 1, "did not complete", false},
+		{"the target is paused meanwhile", func(r *rig) { _ = r.sim.Console().SetStatus(prodID, "paused") }, true, 1, "its data is as it was", false},
+		{"the target is renamed meanwhile", func(r *rig) { _ = r.sim.Console().Rename(prodID, "production") }, true, 1, "its data is as it was", false},
+		{"the restore is refused", fails(restore, aurasim.Fault{Kind: aurasim.Answer, Status: 409}), false, 1, "its data is as it was", false},
+		{"the restore's answer gets lost", fails(restore, aurasim.Fault{Kind: aurasim.CutAfter}), false, 1, "not known whether", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, withSafety, func(o *rigOptions) { o.sim.Speed = 3 })
+				before := len(r.sim.Snapshots(prodID))
+				if tt.later {
+					go func() { after(5 * time.Second); tt.disturb(r) }()
+				} else {
+					tt.disturb(r)
+				}
+				c := r.connect(modern, types("prod"))
+				text, failed := r.call(c, "restore_snapshot", map[string]any{"instance": "prod", "snapshot_id": oldSnapshot})
+				if got := len(r.sim.Snapshots(prodID)) - before; got != tt.snapshots {
+					t.Fatalf("%d snapshots more: %s", got, text)
+				}
+				if !failed || !strings.Contains(text, tt.want) || strings.Contains(text, "Nothing was changed.") != (tt.snapshots == 0) {
+					t.Error(text)
+				}
+				named := strings.Contains(text, newest(r))
+				if told := tt.snapshots > 0 && !strings.Contains(tt.want, "begun"); named != told {
+					t.Errorf("the snapshot %s: %s", newest(r), text)
+				}
+				if list := must[tools.OperationList](r, c, "list_operations", nil); (list.Operations[0].Outcome == "unknown") != tt.unknown {
+					t.Errorf("%+v", list.Operations[0])
+				}
+			})
+		})
+	}
+}
+
+// newest is the ID of prod's newest snapshot.
+func newest(r *rig) string {
+	all := r.sim.Snapshots(prodID)
+	return slices.MaxFunc(all, func(a, b aurasim.SnapshotState) int { return a.Timestamp.Compare(b.Timestamp) }).ID
 }
 
 func TestWhatCannotHaveASafetySnapshotIsSaidFirst(t *testing.T) {

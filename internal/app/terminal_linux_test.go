@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"aura-mcp/internal/approval"
+	"aura-mcp/tools"
 )
 
 // sitter is somebody at a real terminal of the kernel's, who answers what they are asked.
@@ -128,6 +129,26 @@ func TestATerminalIsGivenBackWhenThePersonInterrupts(t *testing.T) {
 	state, err := unix.IoctlGetTermios(int(p.control.Fd()), unix.TCGETS)
 	if err != nil || state.Lflag&unix.ECHO == 0 {
 		t.Errorf("the terminal hides what is typed: %v", err)
+	}
+}
+
+// What was typed before a question was on the screen waits in the terminal, in the system's own buffer.
+func TestWhatIsTypedAheadApprovesNothing(t *testing.T) {
+	t.Parallel()
+	prompt := "(an empty line refuses) > "
+	p := sits(t, [2]string{prompt, ""}, [2]string{prompt, "yes"})
+	if _, err := p.control.WriteString("yes\n"); err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(p.screen(), "yes") { // its echo: it is there
+		<-time.After(time.Millisecond)
+	}
+	r := newRig(t, func(o *rigOptions) { o.doors = Process{Terminal: p.open}.ownTerminal() })
+	c := r.connect(modern, nil)
+	r.refuses(c, "pause_instance", map[string]any{"instance": "prod"}, "the person declined")
+	must[tools.InstanceChange](r, c, "pause_instance", map[string]any{"instance": "staging"})
+	if got := r.changes(); len(got) != 1 || r.status(prodID) != "running" {
+		t.Errorf("sent %v", got)
 	}
 }
 

@@ -119,19 +119,25 @@ func (m *Remote) passwords(d desk, w http.ResponseWriter, _ *http.Request) {
 
 // password shows one, once.
 func (m *Remote) password(d desk, w http.ResponseWriter, r *http.Request) {
-	name := r.PostFormValue("name")
+	name, begun := r.PostFormValue("name"), false
 	err := m.Passwords.Take(d.person, name, func(content string) error {
+		begun = true
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		if err := passwordShown(d.person, name, content).Render(w); err != nil {
 			return err
 		}
-		return http.NewResponseController(w).Flush()
+		err := http.NewResponseController(w).Flush()
+		return errors.Join(err, r.Context().Err()) // what was sent last to a browser that has gone is sent without an error
 	})
 	switch {
 	case errors.Is(err, errNotThere):
 		send(w, m.Log, http.StatusNotFound, passwordList(d.person, nil))
 	case err != nil:
-		m.Log.ErrorContext(r.Context(), "a password was not shown whole and waits on", "error", err)
+		m.Log.ErrorContext(r.Context(), "a password waits on", "error", err)
+		if begun {
+			return
+		}
+		http.Error(w, "the password cannot be shown and waits on; whoever runs this server finds why in its log", http.StatusInternalServerError)
 	default:
 		m.Log.InfoContext(r.Context(), "a password was shown to its person", "person", d.person, "name", name)
 	}

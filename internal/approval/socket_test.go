@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -141,6 +142,25 @@ func TestATerminalDecidesForAnotherProcess(t *testing.T) {
 				t.Errorf("ran %d times, told %s", s.ran, told)
 			}
 		})
+	}
+}
+
+// Enter pressed twice, or typing on while something runs, decides nothing that was not on the screen yet.
+func TestWhatIsTypedAheadIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	s := newSocketStand(t, nil)
+	person := &script{Reader: strings.NewReader("yes\nyes\n")}
+	terminal := NewTerminal(person)
+	for n, want := range []string{"it is gone", "the person declined"} {
+		said := s.call(t.Context(), fmt.Sprintf("thing %d", n), op.Disruptive)
+		server, a := s.waiting()
+		if err := terminal.Ask(t.Context(), server, a); err != nil {
+			t.Fatal(err)
+		}
+		terminal.Follow(t.Context(), server, a.ID)
+		if told := <-said; !strings.Contains(told, want) || s.ran != 1 {
+			t.Errorf("question %d: ran %d, told %s", n, s.ran, told)
+		}
 	}
 }
 

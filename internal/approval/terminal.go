@@ -34,11 +34,12 @@ func NewTerminal(t io.ReadWriteCloser) *Terminal {
 	return &Terminal{ReadWriteCloser: t, lines: bufio.NewReader(t)}
 }
 
-// Ask shows a plan and takes what the person says, until it is taken, refused or closed. It returns when the plan is decided,
-// not when it has run; an error says that the person could not be asked.
+// Ask shows a plan and takes what the person types from then on, until it is taken, refused or closed. It returns when the plan
+// is decided, not when it has run; an error says that the person could not be asked.
 func (t *Terminal) Ask(ctx context.Context, d Desk, a guard.Approval) error {
 	d.Seen(a.ID)
 	t.printf("\n%s\n", question(a))
+	t.forget()
 	for {
 		decision, err := t.answer(ctx, a)
 		if err != nil {
@@ -138,6 +139,23 @@ func (t *Terminal) Line(ctx context.Context, what string) (string, error) {
 	return strings.TrimSpace(line), err
 }
 
+// forget drops what was typed so far: it was no answer to a question that was not on the screen.
+func (t *Terminal) forget() {
+	_, _ = t.lines.Discard(t.lines.Buffered())
+	if fd, ok := t.device(); ok {
+		_ = forgetTyped(fd) // a terminal that cannot do so is asked all the same
+	}
+}
+
+// device is the terminal as the system knows it; false where it is none, as in tests.
+func (t *Terminal) device() (fd int, ok bool) {
+	device, ok := t.ReadWriteCloser.(interface{ Fd() uintptr })
+	if !ok || !term.IsTerminal(int(device.Fd())) {
+		return 0, false
+	}
+	return int(device.Fd()), true
+}
+
 // line reads in the background, since nothing interrupts a terminal that is being read. A context that ends gives the person up.
 func (t *Terminal) line(ctx context.Context, read func() (string, error)) (string, error) {
 	type answer struct {
@@ -167,11 +185,10 @@ func (t *Terminal) read() (string, error) {
 }
 
 func (t *Terminal) hidden(ctx context.Context) (string, error) {
-	device, ok := t.ReadWriteCloser.(interface{ Fd() uintptr })
-	if !ok || !term.IsTerminal(int(device.Fd())) {
+	fd, ok := t.device()
+	if !ok {
 		return t.line(ctx, t.read)
 	}
-	fd := int(device.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", fmt.Errorf("the terminal cannot hide what is typed: %w", err)

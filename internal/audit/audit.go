@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -47,9 +48,9 @@ type Line struct {
 	Profile   string          `json:"profile,omitempty"`
 	Principal string          `json:"principal"`
 	Operation string          `json:"operation"`
-	Arguments json.RawMessage `json:"arguments,omitempty"`
-	Targets   []Target        `json:"targets,omitempty"` // at the end: what was made, now that it has an ID
-	What      string          `json:"what,omitempty"`    // what changes, and where data comes from, in a few words
+	Arguments json.RawMessage `json:"arguments,omitempty"` // of very many the length alone
+	Targets   []Target        `json:"targets,omitempty"`   // at the end: what was made, now that it has an ID
+	What      string          `json:"what,omitempty"`      // what changes, and where data comes from, in a few words
 	Effects   string          `json:"effects,omitempty"`
 	Decision  string          `json:"decision,omitempty"` // approved, not needed, or why it was refused
 	Way       string          `json:"way,omitempty"`      // how a person was asked
@@ -103,9 +104,12 @@ func (j *Journal) Write(l Line) error {
 	if j.dir == "" {
 		return fmt.Errorf("audit: %w", errNoPlace)
 	}
-	encoded, err := json.Marshal(l)
+	encoded, err := json.Marshal(l.bounded())
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
+	}
+	if len(encoded) >= maxLine { // its end and its reader would not find it
+		return fmt.Errorf("audit: a line of %d bytes is too long", len(encoded))
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -120,6 +124,22 @@ func (j *Journal) Write(l Line) error {
 		j.end(l.ID) // last: whoever finds the lock free finds the end, too
 	}
 	return nil
+}
+
+// maxLine bounds a line in bytes, with its end. Whoever reads leaves out what is longer.
+const maxLine = 1 << 18
+
+// bounded is the line without what a caller or Aura could make it longer than any reader takes. What is left out is said.
+func (l Line) bounded() Line {
+	if n := len(l.Arguments); n > maxLine/16 {
+		l.Arguments = fmt.Appendf(nil, `"left out: %d bytes"`, n)
+	}
+	for _, s := range []*string{&l.What, &l.Decision, &l.Error} {
+		if n := len(*s); n > maxLine/64 { // JSON may need six bytes for one
+			*s = strings.ToValidUTF8((*s)[:maxLine/64], "") + fmt.Sprintf(" (cut, %d bytes in all)", n)
+		}
+	}
+	return l
 }
 
 // Exclusively runs what looks into the journal and writes by what it saw there, such as a count. Nobody else of this account
@@ -205,7 +225,7 @@ type Entry struct {
 const unknownAfter = 10 * time.Minute
 
 // Read returns the operations decided since a moment, newest first. A line that cannot be read, such as one that a crash cut
-// off, is counted and left out.
+// off or one that is too long, is counted and left out.
 func (j *Journal) Read(since time.Time) (entries []Entry, broken int, err error) {
 	byID, broken, err := j.load(since)
 	if err != nil {
@@ -267,20 +287,28 @@ func readFile(name string, byID map[string]*Entry) (broken int, err error) {
 		return 0, fmt.Errorf("audit: %w", err)
 	}
 	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 4<<20)
-	for lines.Scan() {
-		var l Line
-		if json.Unmarshal(lines.Bytes(), &l) != nil || l.ID == "" {
-			broken++
-			continue
+	lines := bufio.NewReaderSize(f, maxLine)
+	for {
+		line, err := lines.ReadSlice('\n')
+		whole := !errors.Is(err, bufio.ErrBufferFull)
+		for errors.Is(err, bufio.ErrBufferFull) {
+			_, err = lines.ReadSlice('\n')
 		}
-		add(byID, l)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return broken, fmt.Errorf("audit: %s: %w", name, err)
+		}
+		var l Line
+		switch {
+		case whole && len(line) == 0: // after the last line
+		case whole && json.Unmarshal(line, &l) == nil && l.ID != "":
+			add(byID, l)
+		default:
+			broken++
+		}
+		if err != nil {
+			return broken, nil
+		}
 	}
-	if err := lines.Err(); err != nil {
-		return broken, fmt.Errorf("audit: %s: %w", name, err)
-	}
-	return broken, nil
 }
 
 func add(byID map[string]*Entry, l Line) {

@@ -3,6 +3,7 @@ package audit
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,6 +71,30 @@ func TestWhoReadsKnowsWhetherItStillRuns(t *testing.T) {
 			t.Errorf("left behind: %v, %v", left, err)
 		}
 	})
+}
+
+func TestWhatIsTooLongIsCutAndSaysSo(t *testing.T) {
+	t.Parallel()
+	j := Open(t.TempDir())
+	l, long := decided("long"), strings.Repeat("é<", 1<<20)
+	l.What, l.Decision, l.Arguments = long, long, []byte(`{"name":"short"}`)
+	write(t, j, l)
+	end := finished("long")
+	end.Error = long
+	write(t, j, end)
+	entries, broken, err := j.Read(time.Now().Add(-time.Hour))
+	if err != nil || broken > 0 || len(entries) != 1 || entries[0].End == nil || string(entries[0].Arguments) != `{"name":"short"}` {
+		t.Fatalf("%d broken, %v: %.200v", broken, err, entries)
+	}
+	for _, told := range []string{entries[0].What, entries[0].Decision, entries[0].End.Error} {
+		if !strings.HasPrefix(told, "é<é<") || !strings.HasSuffix(told, "< (cut, 3145728 bytes in all)") {
+			t.Errorf("%.20s ... %s", told, told[len(told)-40:])
+		}
+	}
+	l.ID, l.Targets = "never", []Target{{Name: long}}
+	if err := j.Write(l); err == nil {
+		t.Error("a line was written that nobody will read")
+	}
 }
 
 func TestAnIDOfAForgedLineLeadsNowhere(t *testing.T) {

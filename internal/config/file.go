@@ -30,6 +30,7 @@ const (
 // file is the config file, read.
 type file struct {
 	exists    bool
+	blank     bool      // there is nothing in it, or no file
 	top       section   // what holds for every profile
 	profiles  []section // in the order of the file
 	byDefault value
@@ -73,12 +74,12 @@ func (s section) under(top section) section {
 // readFile reads the config file: the one named by flag or environment, which must exist, else the user's own, if there is one.
 func (l layers) readFile() (file, error) {
 	if l.fileName == "" {
-		return file{}, nil
+		return file{blank: true}, nil
 	}
 	content, err := l.ReadFile(l.fileName)
 	switch named := overlay(l.flags, l.env)[configKey]; {
 	case errors.Is(err, fs.ErrNotExist) && named.text == "":
-		return file{}, nil
+		return file{blank: true}, nil
 	case err != nil:
 		return file{}, fmt.Errorf("config file: %w", err)
 	}
@@ -107,7 +108,7 @@ func parse(name, content string) (file, error) {
 	if r.meta, err = toml.Decode(content, &raw); err != nil {
 		return file{}, r.located(err)
 	}
-	f := file{exists: true}
+	f := file{exists: true, blank: strings.TrimSpace(content) == ""}
 	if p, given := raw[profilesKey]; given {
 		f.profiles = r.profiles(p)
 	}

@@ -24,6 +24,8 @@ type Profiles struct {
 	File string
 	// Exists says that there is such a file.
 	Exists bool
+	// Blank says that there is nothing in it, or no file.
+	Blank bool
 	// Notices are those of all profiles, each once.
 	Notices []string
 }
@@ -59,7 +61,7 @@ func (l layers) several() bool { return len(l.file.profiles) > 1 }
 
 // profiles makes the profile of every section that counts.
 func (l layers) profiles() (Profiles, error) {
-	p := Profiles{File: l.fileName, Exists: l.file.exists, Named: len(l.file.profiles) > 0 && !l.Demo}
+	p := Profiles{File: l.fileName, Exists: l.file.exists, Blank: l.file.blank, Named: len(l.file.profiles) > 0 && !l.Demo}
 	if !p.Named && l.file.byDefault.text != "" && l.file.byDefault.text != DefaultName && !l.Demo {
 		return p, fmt.Errorf("%s: default_profile is %s, and the file has no [profiles]", l.file.byDefault.origin, text.Quote(l.file.byDefault.text))
 	}

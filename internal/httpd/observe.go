@@ -174,16 +174,15 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.ResponseWriter.Write(p)
 }
 
-// Flush sends what is there.
-func (a *answer) Flush() {
+// Flush sends what is there. Where that fails the next write does, too.
+func (a *answer) Flush() { _ = a.FlushError() }
+
+// FlushError is [answer.Flush] for whoever writes no more and has to know.
+func (a *answer) FlushError() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.flush()
-}
-
-func (a *answer) flush() {
 	a.inTime()
-	_ = a.control.Flush() // where it fails the next write does, too
+	return a.control.Flush()
 }
 
 func (a *answer) inTime() { _ = a.control.SetWriteDeadline(time.Now().Add(writeTime)) }

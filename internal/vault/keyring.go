@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 
@@ -23,12 +24,14 @@ func (systemRing) Set(service, user, password string) error {
 }
 func (systemRing) Delete(service, user string) error { return keyring.Delete(service, user) }
 
-// probe writes and removes an entry, since a keyring says only then whether it is locked or missing.
+// probe writes and removes an entry, since a keyring says only then whether it is locked or missing. Its name is its own: of two
+// that share one the second finds nothing to remove.
 func (v *Vault) probe() error {
-	if err := v.ring.Set(service, "probe", "probe"); err != nil {
+	user := "probe " + rand.Text()[:8]
+	if err := v.ring.Set(service, user, "probe"); err != nil {
 		return fmt.Errorf("the system's keyring cannot be used: %w", err)
 	}
-	if err := v.ring.Delete(service, "probe"); err != nil {
+	if err := v.ring.Delete(service, user); err != nil {
 		return fmt.Errorf("the system's keyring cannot be used: %w", err)
 	}
 	return nil

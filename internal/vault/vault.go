@@ -116,13 +116,15 @@ func (s *Slot) Discard() {
 	}
 }
 
+const passwordKey = "NEO4J_PASSWORD"
+
 // lines are the credentials as the file that the Aura console offers has them, quoted so that a shell that reads the file
 // takes a name for a name, whatever is in it.
 func (c Credentials) lines() string {
 	var b strings.Builder
 	b.WriteString("# Made by aura-mcp. Aura shows this password only once: keep this file, or move it to your password manager.\n")
 	for _, v := range []struct{ key, value string }{
-		{"NEO4J_URI", c.URI}, {"NEO4J_USERNAME", c.Username}, {"NEO4J_PASSWORD", c.Password.Reveal()},
+		{"NEO4J_URI", c.URI}, {"NEO4J_USERNAME", c.Username}, {passwordKey, c.Password.Reveal()},
 		{"NEO4J_DATABASE", "neo4j"}, {"AURA_INSTANCEID", c.InstanceID}, {"AURA_INSTANCENAME", c.Name},
 	} {
 		fmt.Fprintf(&b, "%s='%s'\n", v.key, strings.ReplaceAll(v.value, "'", `'\''`))

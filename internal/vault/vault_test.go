@@ -2,11 +2,17 @@ package vault
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/zalando/go-keyring"
 )
 
 // fakeRing is a keyring that a test can break.
@@ -86,6 +92,52 @@ func TestAPasswordGoesToTheNextPlaceRatherThanGettingLost(t *testing.T) {
 	}
 }
 
+// sharedRing is a keyring that two use at the same moment: neither removes anything before both have written.
+type sharedRing struct {
+	mu      sync.Mutex
+	entries map[string]string
+	both    sync.WaitGroup
+}
+
+func (r *sharedRing) Set(_, user, password string) error {
+	r.mu.Lock()
+	r.entries[user] = password
+	r.mu.Unlock()
+	r.both.Done()
+	r.both.Wait()
+	return nil
+}
+
+func (r *sharedRing) Delete(_, user string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, there := r.entries[user]; !there {
+		return keyring.ErrNotFound
+	}
+	delete(r.entries, user)
+	return nil
+}
+
+func TestTwoCreatesTryTheKeyringAtOnce(t *testing.T) {
+	t.Parallel()
+	ring := &sharedRing{entries: map[string]string{}}
+	ring.both.Add(2)
+	v := New(Keyring, "")
+	v.ring = ring
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			if _, err := v.Prepare("label", ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	if len(ring.entries) != 0 {
+		t.Errorf("left behind: %v", ring.entries)
+	}
+}
+
 func TestAPlaceThatIsNotSafeIsRefused(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS == "windows" {
@@ -121,5 +173,109 @@ func TestAPlaceThatIsNotNeededIsGivenBack(t *testing.T) {
 	slot.Discard()
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// waits returns the passwords that wait for anna on a shelf.
+func waits(t *testing.T, s Shelf) []string {
+	t.Helper()
+	names, err := s.Waiting("anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// forAnna has a database of anna's created, as far as its password is concerned.
+func forAnna(t *testing.T, s Shelf) {
+	t.Helper()
+	slot, err := New(Page, string(s)).WithPage(func() string { return "the page" }).Prepare("label", "anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept := slot.Keep(secret()); kept.Trouble != nil || !strings.Contains(kept.Where, "the page") {
+		t.Fatalf("%+v", kept)
+	}
+}
+
+func TestAPasswordIsShownUntilItWasShownWhole(t *testing.T) {
+	t.Parallel()
+	s := Shelf(t.TempDir())
+	forAnna(t, s)
+	if _, err := New(Page, string(s)).Prepare("another", "anna"); err != nil { // a database that is being created meanwhile
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name string
+		show func(string) error
+		left int
+	}{
+		{"what is shown fails", func(string) error { return errors.New("broken pipe") }, 1},
+		{"the process ends while it is shown", func(string) error { panic("killed") }, 1},
+		{"it is shown", func(content string) error {
+			if !strings.Contains(content, "hunter2hunter2") {
+				t.Errorf("shown is %q", content)
+			}
+			return nil
+		}, 0},
+	} {
+		names := waits(t, s)
+		if len(names) != 1 {
+			t.Fatalf("%s: before, %q wait", tt.name, names)
+		}
+		func() {
+			defer func() { _ = recover() }()
+			if err := s.Take("anna", names[0], tt.show); (err == nil) != (tt.left == 0) {
+				t.Errorf("%s: %v", tt.name, err)
+			}
+		}()
+		if left := waits(t, s); len(left) != tt.left {
+			t.Errorf("%s: after it, %q wait", tt.name, left)
+		}
+	}
+	for _, name := range []string{"pending-another.txt", "../label", "lock", ""} {
+		if err := s.Take("anna", name, func(string) error { t.Error("it is shown"); return nil }); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A file that cannot get its name has the password all the same, and the answer has said that it is on the page.
+func TestAPasswordUnderItsFirstNameWaitsToo(t *testing.T) {
+	t.Parallel()
+	s := Shelf(t.TempDir())
+	inTheWay := filepath.Join(s.of("anna"), "Neo4j-2f49c2b3-Created-"+time.Now().Format("2006-01-02")+".txt")
+	if err := os.MkdirAll(filepath.Join(inTheWay, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	forAnna(t, s)
+	names := waits(t, s)
+	if len(names) != 1 {
+		t.Fatalf("%q wait", names)
+	}
+	shown := ""
+	if err := s.Take("anna", names[0], func(content string) error { shown = content; return nil }); err != nil || !strings.Contains(shown, "hunter2hunter2") {
+		t.Errorf("shown is %q, %v", shown, err)
+	}
+}
+
+func TestOfTwoThatTakeAPasswordOneGetsIt(t *testing.T) {
+	t.Parallel()
+	s := Shelf(t.TempDir())
+	forAnna(t, s)
+	name := waits(t, s)[0]
+	var shown atomic.Int32
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			err := s.Take("anna", name, func(string) error { shown.Add(1); return nil })
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	if n := shown.Load(); n != 1 {
+		t.Errorf("it was shown %d times", n)
 	}
 }
