@@ -82,7 +82,9 @@ func (s screen) body() g.Node {
 }
 
 // current leads to whatever is open now.
-func current() g.Node { return h.P(h.A(h.Href("./"), h.ID("current"), g.Text("Show what is open now"))) }
+func current() g.Node {
+	return h.P(h.A(h.Href("./"), h.ID("current"), g.Text("Show what is open now")))
+}
 
 // question is the plan with the form that decides it.
 func (s screen) question() g.Node {
