@@ -2,12 +2,15 @@ package approval
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"strings"
 	"time"
 
 	"aura-mcp/internal/passphrase"
@@ -123,12 +126,34 @@ const attemptTime = 10 * time.Minute
 // Login sends people to an identity provider. Make one with [NewLogin].
 type Login struct{ provider Provider }
 
-// attempt is what binds one sign-in together (OAuth 2.1), so that nobody can slip in a code of another.
-type attempt struct {
-	state, nonce, verifier string
+// attempt is one sign-in at the provider: what the cookie of the browser holds that began it. What binds a sign-in together
+// (OAuth 2.1), so that nobody can slip in a code of another, follows from it, and this server keeps nothing for people who have not
+// proved who they are: anybody can begin as many as they like.
+type attempt string
 
-	browser [sha256.Size]byte // the digest of the cookie of the browser that began it
-	to      string
+// newAttempt makes one for who wants to see a page.
+func newAttempt(to string) attempt {
+	if !planID.MatchString(to) {
+		to = ""
+	}
+	return attempt(rand.Text() + rand.Text() + "." + to)
+}
+
+// of is one of the texts that follow: nobody who sees it can tell another.
+func (a attempt) of(use string) string {
+	mac := hmac.New(sha256.New, []byte(a))
+	mac.Write([]byte(use))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+func (a attempt) state() string    { return a.of("state") }
+func (a attempt) nonce() string    { return a.of("nonce") }
+func (a attempt) verifier() string { return a.of("verifier") }
+
+// began reports whether it is the one that a state belongs to, and where it leads. No cookie is no attempt.
+func (a attempt) began(state string) (to string, ok bool) {
+	_, to, found := strings.Cut(string(a), ".")
+	return to, found && hmac.Equal([]byte(a.state()), []byte(state))
 }
 
 // NewLogin makes one.
@@ -137,58 +162,49 @@ func NewLogin(p Provider) *Login { return &Login{provider: p} }
 func (l *Login) holds(person) bool { return true }
 
 func (l *Login) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
-	browser := rand.Text() + rand.Text()
-	a := attempt{
-		state: rand.Text() + rand.Text(), nonce: rand.Text() + rand.Text(), verifier: rand.Text() + rand.Text(),
-		browser: sha256.Sum256([]byte(browser)), to: r.URL.Query().Get("to"),
-	}
-	address, err := l.provider.Begin(r.Context(), m.back(), a.state, a.nonce, a.verifier)
+	a := newAttempt(r.URL.Query().Get("to"))
+	address, err := l.provider.Begin(r.Context(), m.back(), a.state(), a.nonce(), a.verifier())
 	if err != nil {
 		m.Log.ErrorContext(r.Context(), "nobody can sign in to approve", "error", err)
 		send(w, m.Log, http.StatusServiceUnavailable, notSignedIn("Signing in does not work at the moment. Try again soon; whoever runs this server finds the reason in its log.", RemotePath))
 		return
 	}
-	m.Store.Put(attemptKey(a.state), "", a, time.Now().Add(attemptTime))
-	m.setNamedCookie(w, "sign-in", browser, attemptTime)
+	m.setNamedCookie(w, "sign-in", string(a), attemptTime)
 	w.Header().Set("Location", address)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
 func (m *Remote) back() string { return m.Base.JoinPath(callbackPath).String() }
 
-func attemptKey(name string) state.Key { return state.Key{Kind: "sign-in", Name: name} }
-
-// take ends an attempt of a browser: whatever comes of it, it serves once. Another browser does not end it.
-func (m *Remote) take(name, browser string) (attempt, bool) {
-	found, _ := m.Store.Get(attemptKey(name))
-	if a, ok := found.(attempt); !ok || a.browser != sha256.Sum256([]byte(browser)) {
-		return attempt{}, false
-	}
-	found, _ = m.Store.Take(attemptKey(name))
-	a, ok := found.(attempt)
-	return a, ok
-}
-
 func (l *Login) routes(m *Remote, mux *http.ServeMux) {
 	mux.HandleFunc("GET "+callbackPath, func(w http.ResponseWriter, r *http.Request) {
-		said := r.URL.Query()
-		a, ok := m.take(said.Get("state"), m.namedCookie(r, "sign-in"))
-		m.setNamedCookie(w, "sign-in", "", -1)
-		if !ok {
+		said, a := r.URL.Query(), attempt(m.namedCookie(r, "sign-in"))
+		to, ok := a.began(said.Get("state"))
+		if !ok { // the attempt of this browser, if there is one, goes on
 			send(w, m.Log, http.StatusForbidden, notSignedIn("This sign-in was not begun in this browser, or too long ago. Open the address of the question again.", RemotePath))
 			return
 		}
+		m.setNamedCookie(w, "sign-in", "", -1)
 		if why := said.Get("error"); why != "" {
 			m.Log.WarnContext(r.Context(), "the identity provider signed somebody in to approve not", "error", why)
 			send(w, m.Log, http.StatusForbidden, notSignedIn("The identity provider did not sign you in.", RemotePath))
 			return
 		}
-		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.nonce, a.verifier)
+		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.nonce(), a.verifier())
+		if err == nil && !m.first(a) {
+			err = errors.New("the sign-in has served already")
+		}
 		if err != nil {
 			m.Log.WarnContext(r.Context(), "a sign-in to approve was refused", "error", err)
 			send(w, m.Log, http.StatusForbidden, notSignedIn("What the identity provider says of you does not count here; whoever runs this server finds the reason in its log.", RemotePath))
 			return
 		}
-		m.signedIn(r.Context(), w, person{principal: principal}, a.to)
+		m.signedIn(r.Context(), w, person{principal: principal}, to)
 	})
+}
+
+// first reports whether an attempt has not served before: providers take a code once, and this does not depend on it.
+func (m *Remote) first(a attempt) bool {
+	_, ok := m.Store.Add(state.Key{Kind: "sign-in", Name: a.state()}, 1, attemptTime)
+	return ok
 }
