@@ -95,7 +95,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{Options: o, limits: newLimits()}
 	s.calls, s.hangUp = context.WithCancel(context.Background())
-	s.sessions = newSessions(o.Metrics.sessions)
+	s.sessions = newSessions(o.Access, o.Metrics.sessions)
 	o.MCP.Use(s.called)
 	var mcp http.Handler
 	mux := http.NewServeMux()
