@@ -258,6 +258,24 @@ func TestPagesOfOthersCannotUseSomebodysSignIn(t *testing.T) {
 	}
 }
 
+// A name that there is not is answered like one that there is, to the last of many tries.
+func TestNobodyLearnsOnThePageWhichNamesThereAre(t *testing.T) {
+	t.Parallel()
+	_, table := withPassphrase("anna", annasWords)
+	s := serve(t, table, nil, "--demo")
+	v, untilWhen := s.visitor(), regexp.MustCompile(`\d\d:\d\d [A-Z]+`)
+	for try := range 7 {
+		said := map[string]string{}
+		for _, name := range []string{"anna", "anne"} {
+			_, page, status := v.post(s.base+"/approve/sign-in", url.Values{"name": {name}, "passphrase": {"something else"}})
+			said[name] = fmt.Sprint(status, untilWhen.ReplaceAllString(strings.ReplaceAll(page, name, "NAME"), "SOON"))
+		}
+		if said["anna"] != said["anne"] || strings.Contains(said["anne"], "is taken before") != (try >= 5) {
+			t.Fatalf("try %d: %s\nbut of a name that there is not: %s", try+1, said["anna"], said["anne"])
+		}
+	}
+}
+
 func TestAPersonSignsInByEveryNameOfTheServer(t *testing.T) {
 	t.Parallel()
 	_, table := withPassphrase("anna", annasWords)

@@ -90,22 +90,23 @@ const unknown = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAA
 // errWrong is the same for a wrong name.
 var errWrong = fmt.Errorf("that is not the passphrase of that name; after %d wrong ones none is taken for %d minutes", maxWrong, int(lockedFor.Minutes()))
 
-// try returns the hash that the words belong to. A try is counted before it is judged: tries at once must not pass each other.
+// try returns the hash that the words belong to. A try is counted before it is judged: tries at once must not pass each other. It is
+// counted whether there is the name or not, and under its digest, since anybody may send one of any length.
 func (p *Passphrases) try(store state.Store, name, words string) (string, error) {
-	hash, known := p.hash(name)
-	if !known {
-		_, _ = passphrase.Matches(unknown, words)
-		return "", errWrong
-	}
-	tries := state.Key{Kind: "passphrase", Name: name}
+	sum := sha256.Sum256([]byte(name))
+	tries := state.Key{Kind: "passphrase", Name: string(sum[:])}
 	if room, ok := store.Add(tries, maxWrong, lockedFor); !ok {
 		return "", fmt.Errorf("after %d wrong passphrases none of that name is taken before %s", maxWrong, room.Format("15:04 MST"))
+	}
+	hash, known := p.hash(name)
+	if !known {
+		hash = unknown
 	}
 	right, err := passphrase.Matches(hash, words)
 	if err != nil {
 		return "", errors.New("the passphrase of that name cannot be checked: its hash in the settings of this server is damaged")
 	}
-	if !right {
+	if !known || !right {
 		return "", errWrong
 	}
 	store.Drop(tries)

@@ -18,6 +18,7 @@ type Store interface {
 	// Take is Get for a value that serves once.
 	Take(k Key) (value any, ok bool)
 	// Add counts one under a key, unless there are limit of them within the time before already; then it says when there is room.
+	// What is counted of a kind is bounded: the key under which nothing was counted for longest is forgotten.
 	Add(k Key, limit int, within time.Duration) (room time.Time, ok bool)
 	// Drop forgets what is kept or counted under a key.
 	Drop(k Key)
@@ -27,7 +28,8 @@ type Store interface {
 type Key struct{ Kind, Name string }
 
 const (
-	// each is how many values of a kind an owner has at most, inAll how many there are of all owners.
+	// each is how many values of a kind an owner has at most, inAll how many there are of all owners, and under how many keys of a
+	// kind is counted.
 	each  = 256
 	inAll = 16384
 )
@@ -127,8 +129,28 @@ func (m *Memory) Add(k Key, limit int, within time.Duration) (time.Time, bool) {
 	if len(times) >= limit {
 		return times[len(times)-limit].Add(within), false
 	}
+	if len(times) == 0 && len(m.counted) >= inAll {
+		m.makeRoomToCount(k.Kind)
+	}
 	m.counted[k] = tally{append(times, now), now.Add(within)}
 	return time.Time{}, true
+}
+
+// makeRoomToCount forgets a key of a kind that has too many.
+func (m *Memory) makeRoomToCount(kind string) {
+	var keys int
+	var oldest Key
+	for k, c := range m.counted {
+		if k.Kind != kind {
+			continue
+		}
+		if keys++; oldest == (Key{}) || c.until.Before(m.counted[oldest].until) {
+			oldest = k
+		}
+	}
+	if keys >= inAll {
+		delete(m.counted, oldest)
+	}
 }
 
 // Drop forgets.
