@@ -6,10 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -72,8 +74,9 @@ func (p *ownProvider) auth(w http.ResponseWriter, r *http.Request) {
 
 // token gives an ID token for a code, and again for the same code, which no provider may.
 func (p *ownProvider) token(w http.ResponseWriter, r *http.Request) {
+	asked := p.askedWith(r.PostFormValue("code"))
 	p.mu.Lock()
-	asked, claims := p.asked[r.PostFormValue("code")], p.claims
+	claims := p.claims
 	p.mu.Unlock()
 	verifier := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
 	if asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(verifier[:]) {
@@ -84,6 +87,13 @@ func (p *ownProvider) token(w http.ResponseWriter, r *http.Request) {
 	claims(said)
 	signed := signedBy(p.t, p.key, "1", said)
 	p.say(w, map[string]any{"access_token": "x", "token_type": "Bearer", "id_token": signed})
+}
+
+// askedWith is with what somebody was sent here who got a code.
+func (p *ownProvider) askedWith(code string) url.Values {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked[code]
 }
 
 // says changes what ID tokens say from now on.
@@ -105,6 +115,15 @@ func (s *served) publicVisitor() *visitor {
 	v := s.visitor()
 	v.client.Transport = publicly{s.base} //nolint:forbidigo // this package speaks HTTP
 	return v
+}
+
+// cookies are those that the browser sends somewhere.
+func (v *visitor) cookies(to *url.URL) string {
+	var out []string
+	for _, c := range v.client.Jar.Cookies(to) {
+		out = append(out, c.Name+"="+c.Value)
+	}
+	return strings.Join(out, "; ")
 }
 
 // begins goes as far as the address with which the provider sends people back.
@@ -141,10 +160,7 @@ func TestASignInIsOfOneBrowserAndServesOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	begun := ""
-	for _, c := range anna.client.Jar.Cookies(u) {
-		begun += c.Name + "=" + c.Value
-	}
+	begun := anna.cookies(u)
 	for name, browser := range map[string]*visitor{"with an attempt of its own": eve, "with none": s.publicVisitor()} {
 		if _, page, status := browser.open(http.MethodGet, back, nil); status != http.StatusForbidden || !strings.Contains(page, "not begun in this browser") {
 			t.Errorf("another browser, %s: %d %s", name, status, page)
@@ -162,6 +178,44 @@ func TestASignInIsOfOneBrowserAndServesOnce(t *testing.T) {
 	if at, page := anna.follow(back); !strings.HasSuffix(at, "/approve/passwords") {
 		t.Fatalf("anna ends at %s:\n%s", at, page)
 	}
+	// Nor does a browser begin earlier than it did, by another cookie, to have signed in since.
+	bob := s.publicVisitor()
+	hisBack, err := url.Parse(bob.begins())
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := regexp.MustCompile(`\.\d+\.`).ReplaceAllString(bob.cookies(hisBack), fmt.Sprintf(".%d.", time.Now().Add(-5*time.Minute).Unix()))
+	s.expect(exchange{method: http.MethodGet, path: hisBack.RequestURI(), headers: map[string]string{"Host": u.Host, "Cookie": earlier}}, http.StatusForbidden, "not begun in this browser")
 	// Not even what the browser sent then opens it again, with a provider that takes codes twice.
 	s.expect(exchange{method: http.MethodGet, path: u.RequestURI(), headers: map[string]string{"Host": u.Host, "Cookie": begun}}, http.StatusForbidden, "Not signed in")
+}
+
+func TestASignInAtTheProviderHasToBeNew(t *testing.T) {
+	t.Parallel()
+	p := newOwnProvider(t)
+	s := p.pages()
+	for name, tt := range map[string]struct {
+		claims  func(map[string]any)
+		refused string
+	}{
+		"just now":               {claims: func(map[string]any) {}},
+		"by a clock that is off": {claims: func(c map[string]any) { c["auth_time"] = time.Now().Add(-30 * time.Second).Unix() }},
+		"some minutes before":    {claims: func(c map[string]any) { c["auth_time"] = time.Now().Add(-5 * time.Minute).Unix() }, refused: "did not ask them to sign in anew"},
+		"nobody knows when":      {claims: func(c map[string]any) { delete(c, "auth_time") }, refused: "does not say when they signed in"},
+		"before there were any":  {claims: func(c map[string]any) { c["auth_time"] = 0 }, refused: "does not say when they signed in"},
+	} {
+		p.says(tt.claims)
+		anna := s.publicVisitor()
+		back := anna.begins()
+		u, err := url.Parse(back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if asked := p.askedWith(u.Query().Get("code")); asked.Get("prompt") != "login" || asked.Get("max_age") != "0" {
+			t.Errorf("the provider is asked with %v", asked)
+		}
+		if at, page := anna.follow(back); strings.HasSuffix(at, "/approve/passwords") == (tt.refused != "") || !strings.Contains(s.log.String(), tt.refused) {
+			t.Errorf("%s: %s\n%s", name, at, page)
+		}
+	}
 }

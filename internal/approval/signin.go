@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -117,60 +118,67 @@ func (p *Passphrases) try(store state.Store, name, words string) (string, error)
 type Provider interface {
 	// Begin is the address where somebody signs in, now and not by what their browser still has from before.
 	Begin(ctx context.Context, back, state, nonce, verifier string) (address string, err error)
-	// Finish exchanges the code that came back for the principal who has signed in.
-	Finish(ctx context.Context, back, code, nonce, verifier string) (principal string, err error)
+	// Finish exchanges the code that came back for the principal who has signed in, if they did so after it was begun.
+	Finish(ctx context.Context, back, code, nonce, verifier string, begun time.Time) (principal string, err error)
 }
 
 // attemptTime is how long somebody may take to sign in.
 const attemptTime = 10 * time.Minute
 
 // Login sends people to an identity provider. Make one with [NewLogin].
-type Login struct{ provider Provider }
-
-// attempt is one sign-in at the provider: what the cookie of the browser holds that began it. What binds a sign-in together
-// (OAuth 2.1), so that nobody can slip in a code of another, follows from it, and this server keeps nothing for people who have not
-// proved who they are: anybody can begin as many as they like.
-type attempt string
-
-// newAttempt makes one for who wants to see a page.
-func newAttempt(to string) attempt {
-	if !planID.MatchString(to) {
-		to = ""
-	}
-	return attempt(rand.Text() + rand.Text() + "." + to)
-}
-
-// of is one of the texts that follow: nobody who sees it can tell another.
-func (a attempt) of(use string) string {
-	mac := hmac.New(sha256.New, []byte(a))
-	mac.Write([]byte(use))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-func (a attempt) state() string    { return a.of("state") }
-func (a attempt) nonce() string    { return a.of("nonce") }
-func (a attempt) verifier() string { return a.of("verifier") }
-
-// began reports whether it is the one that a state belongs to, and where it leads. No cookie is no attempt.
-func (a attempt) began(state string) (to string, ok bool) {
-	_, to, found := strings.Cut(string(a), ".")
-	return to, found && hmac.Equal([]byte(a.state()), []byte(state))
+type Login struct {
+	provider Provider
+	key      []byte // of this process
 }
 
 // NewLogin makes one.
-func NewLogin(p Provider) *Login { return &Login{provider: p} }
+func NewLogin(p Provider) *Login { return &Login{provider: p, key: []byte(rand.Text() + rand.Text())} }
+
+// attempt is one sign-in at the provider. The cookie of the browser that began it is all that is kept of it: this server keeps nothing
+// for people who have not proved who they are, since anybody can begin as many as they like.
+type attempt struct {
+	begun time.Time
+	to    string
+	// They bind the attempt together (OAuth 2.1), so that nobody can slip in a code of another. They follow from the cookie and the key,
+	// so a cookie that somebody changed has another state than the one that comes back.
+	state, nonce, verifier string
+}
+
+func newCookie(to string) string {
+	if !planID.MatchString(to) {
+		to = ""
+	}
+	return fmt.Sprintf("%s.%d.%s", rand.Text()+rand.Text(), time.Now().Unix(), to)
+}
+
+// attempt is the one of a cookie; ok is false where there is none, or none any more.
+func (l *Login) attempt(cookie string) (a attempt, ok bool) {
+	parts := strings.Split(cookie, ".")
+	if len(parts) != 3 {
+		return attempt{}, false
+	}
+	of := func(use string) string {
+		mac := hmac.New(sha256.New, l.key)
+		mac.Write([]byte(use + " " + cookie))
+		return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
+	seconds, err := strconv.ParseInt(parts[1], 10, 64)
+	begun := time.Unix(seconds, 0)
+	return attempt{begun, parts[2], of("state"), of("nonce"), of("verifier")}, err == nil && time.Since(begun) < attemptTime
+}
 
 func (l *Login) holds(person) bool { return true }
 
 func (l *Login) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
-	a := newAttempt(r.URL.Query().Get("to"))
-	address, err := l.provider.Begin(r.Context(), m.back(), a.state(), a.nonce(), a.verifier())
+	cookie := newCookie(r.URL.Query().Get("to"))
+	a, _ := l.attempt(cookie)
+	address, err := l.provider.Begin(r.Context(), m.back(), a.state, a.nonce, a.verifier)
 	if err != nil {
 		m.Log.ErrorContext(r.Context(), "nobody can sign in to approve", "error", err)
 		send(w, m.Log, http.StatusServiceUnavailable, notSignedIn("Signing in does not work at the moment. Try again soon; whoever runs this server finds the reason in its log.", RemotePath))
 		return
 	}
-	m.setNamedCookie(w, "sign-in", string(a), attemptTime)
+	m.setNamedCookie(w, "sign-in", cookie, attemptTime)
 	w.Header().Set("Location", address)
 	w.WriteHeader(http.StatusSeeOther)
 }
@@ -179,9 +187,9 @@ func (m *Remote) back() string { return m.Base.JoinPath(callbackPath).String() }
 
 func (l *Login) routes(m *Remote, mux *http.ServeMux) {
 	mux.HandleFunc("GET "+callbackPath, func(w http.ResponseWriter, r *http.Request) {
-		said, a := r.URL.Query(), attempt(m.namedCookie(r, "sign-in"))
-		to, ok := a.began(said.Get("state"))
-		if !ok { // the attempt of this browser, if there is one, goes on
+		said := r.URL.Query()
+		a, ok := l.attempt(m.namedCookie(r, "sign-in"))
+		if !ok || !hmac.Equal([]byte(a.state), []byte(said.Get("state"))) { // the attempt of this browser, if there is one, goes on
 			send(w, m.Log, http.StatusForbidden, notSignedIn("This sign-in was not begun in this browser, or too long ago. Open the address of the question again.", RemotePath))
 			return
 		}
@@ -191,7 +199,7 @@ func (l *Login) routes(m *Remote, mux *http.ServeMux) {
 			send(w, m.Log, http.StatusForbidden, notSignedIn("The identity provider did not sign you in.", RemotePath))
 			return
 		}
-		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.nonce(), a.verifier())
+		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.nonce, a.verifier, a.begun)
 		if err == nil && !m.first(a) {
 			err = errors.New("the sign-in has served already")
 		}
@@ -200,12 +208,12 @@ func (l *Login) routes(m *Remote, mux *http.ServeMux) {
 			send(w, m.Log, http.StatusForbidden, notSignedIn("What the identity provider says of you does not count here; whoever runs this server finds the reason in its log.", RemotePath))
 			return
 		}
-		m.signedIn(r.Context(), w, person{principal: principal}, to)
+		m.signedIn(r.Context(), w, person{principal: principal}, a.to)
 	})
 }
 
 // first reports whether an attempt has not served before: providers take a code once, and this does not depend on it.
 func (m *Remote) first(a attempt) bool {
-	_, ok := m.Store.Add(state.Key{Kind: "sign-in", Name: a.state()}, 1, attemptTime)
+	_, ok := m.Store.Add(state.Key{Kind: "sign-in", Name: a.state}, 1, attemptTime)
 	return ok
 }
