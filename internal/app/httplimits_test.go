@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -173,6 +174,29 @@ func (s *served) metric(token, name string) string {
 		}
 	}
 	return ""
+}
+
+// A page that is read costs requests to Aura as a tool does.
+func TestNobodyReadsTheBudgetOfOthersAway(t *testing.T) {
+	t.Parallel()
+	anna, annasTable := tokenFor("anna", "")
+	bob, bobsTable := tokenFor("bob", "")
+	s := serve(t, annasTable+bobsTable, nil, "--demo")
+	hers, his := s.client(modern, anna), s.client(legacy, bob)
+	snapshots := map[string]any{"instance": "prod-orders"}
+	s.call(his, "list_snapshots", snapshots) // he is there, too
+	var refused error
+	for n := 0; refused == nil && n < 150; n++ {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		_, refused = hers.ReadResource(ctx, mcp.ReadResourceRequest{Params: mcp.ReadResourceParams{URI: "aura://instances/prod-orders/snapshots"}})
+		cancel()
+	}
+	if left, err := strconv.Atoi(s.metric(bob, "aura_mcp_aura_budget_left")); err != nil || left < 50 || refused == nil {
+		t.Errorf("she leaves %d of 120 requests, and was told %v", left, refused)
+	}
+	if text, failed := s.call(his, "list_snapshots", snapshots); failed {
+		t.Errorf("he gets nothing any more: %s", text)
+	}
 }
 
 func TestWhatIsCounted(t *testing.T) {

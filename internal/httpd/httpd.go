@@ -63,6 +63,9 @@ type Options struct {
 	Transport Transport
 	MCP       *server.MCPServer
 	Access    Access
+	// OnBehalfOf marks the context of everything that a principal asks for, tools or not, so that what it costs elsewhere is counted as
+	// theirs. Nil: nobody counts.
+	OnBehalfOf func(ctx context.Context, principal string) context.Context
 	// Effects is the worst that a tool can do, whatever its arguments.
 	Effects func(tool string) (op.Effects, bool)
 	// Misused is the answer to a message that the library would answer worse, or nil. Nil: there is none.
