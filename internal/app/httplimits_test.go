@@ -386,3 +386,58 @@ func TestOneServerHasTheStateForItself(t *testing.T) {
 		t.Error("the token stands in the log")
 	}
 }
+
+// The deprecated transport answers a message before it is dealt with, and so many are dealt with at a time all the same.
+func TestTheOldTransportIsBoundedToo(t *testing.T) {
+	t.Parallel()
+	sim, err := aurasim.New(aurasim.Options{State: testFleet(), NoScheduledSnapshots: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := make(chan struct{})
+	aura := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/snapshots") {
+			<-release
+		}
+		sim.ServeHTTP(w, r)
+	}))
+	t.Cleanup(aura.Close)
+	s := serve(t, "secret_sink = \"file\"\nrequests_per_minute = 1000", (&slowAura{Server: aura}).environ(), "--transport", "sse")
+	token := s.ownToken()
+	heard := s.stream(exchange{method: http.MethodGet, path: "/sse", headers: map[string]string{"Authorization": "Bearer " + token}})
+	to := <-heard.events
+	say := func(body string) answeredWith {
+		e := post(token, body)
+		e.path = to
+		return s.send(e)
+	}
+	say(hello)
+	<-heard.events
+	read := rpc("resources/read", `{"uri":"aura://instances/prod/snapshots"}`)
+	taken := 0
+	for range 200 {
+		switch a := say(read); {
+		case a.StatusCode == http.StatusAccepted:
+			taken++
+		case a.StatusCode != http.StatusTooManyRequests || !strings.Contains(a.text, "wait for some of them"):
+			t.Fatalf("status %d: %s", a.StatusCode, a.text)
+		}
+	}
+	if taken < 60 || taken > 70 {
+		t.Errorf("%d messages of one principal are dealt with at a time, want 64", taken)
+	}
+	close(release)
+	for n := range taken {
+		select {
+		case <-heard.events:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%d of %d were answered", n, taken)
+		}
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for say(rpc("ping", "{}")).StatusCode != http.StatusAccepted {
+		if time.Now().After(deadline) {
+			t.Fatal("answered, they still count")
+		}
+	}
+}

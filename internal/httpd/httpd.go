@@ -154,7 +154,25 @@ func (s *Server) sse() http.Handler {
 		server.WithSSECORS(server.WithCORSAllowedOrigins(append([]string{"https://none.invalid"}, s.Origins...)...)),
 	)
 	s.close = func(context.Context) { h.CloseSessions() }
+	s.countMessages()
 	return s.sessions.boundSSE(h)
+}
+
+// countMessages has a message of the deprecated transport take one of its principal's places until it has been dealt with, which is
+// after its request was answered. The library deals with each in a context of its own, and ends that when the answer is on its way.
+func (s *Server) countMessages() {
+	hooks := s.MCP.GetHooks()
+	if hooks == nil {
+		hooks = &server.Hooks{}
+		server.WithHooks(hooks)(s.MCP)
+	}
+	hooks.AddOnRequestInitialization(func(ctx context.Context, _, _ any) error {
+		caller, err := CallerFrom(ctx)
+		if err == nil {
+			context.AfterFunc(ctx, s.limits.hold(lane{principal: caller.Principal}))
+		}
+		return err
+	})
 }
 
 // Serve answers requests until ctx is cancelled, and then lets running calls come to an end. What they have started at Aura
