@@ -19,6 +19,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/mark3labs/mcp-go/server"
 
+	"aura-mcp/auraclient"
 	"aura-mcp/internal/approval"
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/config"
@@ -296,7 +297,7 @@ func (s *setup) serveHTTP(ctx context.Context) error {
 		pages = r.pages
 	}
 	h, err := httpd.New(httpd.Options{
-		Transport: httpd.Transport(r.Transport), MCP: s.server.MCPServer, Access: access, Effects: s.server.effects, Misused: s.server.misused,
+		Transport: httpd.Transport(r.Transport), MCP: s.server.MCPServer, Access: access, OnBehalfOf: auraclient.OnBehalfOf, Effects: s.server.effects, Misused: s.server.misused,
 		Pages: pages, PublicURL: r.PublicURL, Origins: r.Origins, Ready: ready, Metrics: r.metrics, Log: r.log,
 	})
 	if err != nil {

@@ -71,7 +71,7 @@ func TestAForeignPageCanDoNothing(t *testing.T) {
 func TestAPageThatTheSettingsNameCanTalkToTheServer(t *testing.T) {
 	t.Parallel()
 	const inspector = "https://inspector.example.com"
-	s := serve(t, `allowed_origins = ["`+inspector+`"]`, nil, "--demo")
+	s := serve(t, `allowed_origins = ["`+inspector+`", "https://Other.example.com:443"]`, nil, "--demo")
 	preflight := post("", "", "Origin", inspector, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
 	preflight.method = http.MethodOptions
 	a := s.expect(preflight, http.StatusNoContent)
@@ -83,7 +83,8 @@ func TestAPageThatTheSettingsNameCanTalkToTheServer(t *testing.T) {
 		t.Errorf("the page cannot read the answer: %v", a.Header)
 	}
 	s.expect(post("", hello, "Origin", inspector), http.StatusUnauthorized)
-	s.expect(post(s.ownToken(), hello, "Origin", s.base), http.StatusOK) // a page of the server's own
+	s.expect(post(s.ownToken(), hello, "Origin", "https://other.example.com"), http.StatusOK) // as its browser writes it
+	s.expect(post(s.ownToken(), hello, "Origin", s.base), http.StatusOK)                      // a page of the server's own
 }
 
 func TestOnlyAValidTokenComesIn(t *testing.T) {

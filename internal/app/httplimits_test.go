@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -173,6 +174,29 @@ func (s *served) metric(token, name string) string {
 		}
 	}
 	return ""
+}
+
+// A page that is read costs requests to Aura as a tool does.
+func TestNobodyReadsTheBudgetOfOthersAway(t *testing.T) {
+	t.Parallel()
+	anna, annasTable := tokenFor("anna", "")
+	bob, bobsTable := tokenFor("bob", "")
+	s := serve(t, annasTable+bobsTable, nil, "--demo")
+	hers, his := s.client(modern, anna), s.client(legacy, bob)
+	snapshots := map[string]any{"instance": "prod-orders"}
+	s.call(his, "list_snapshots", snapshots) // he is there, too
+	var refused error
+	for n := 0; refused == nil && n < 150; n++ {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		_, refused = hers.ReadResource(ctx, mcp.ReadResourceRequest{Params: mcp.ReadResourceParams{URI: "aura://instances/prod-orders/snapshots"}})
+		cancel()
+	}
+	if left, err := strconv.Atoi(s.metric(bob, "aura_mcp_aura_budget_left")); err != nil || left < 50 || refused == nil {
+		t.Errorf("she leaves %d of 120 requests, and was told %v", left, refused)
+	}
+	if text, failed := s.call(his, "list_snapshots", snapshots); failed {
+		t.Errorf("he gets nothing any more: %s", text)
+	}
 }
 
 func TestWhatIsCounted(t *testing.T) {
@@ -360,5 +384,60 @@ func TestOneServerHasTheStateForItself(t *testing.T) {
 	}
 	if strings.Contains(s.log.String(), s.ownToken()) {
 		t.Error("the token stands in the log")
+	}
+}
+
+// The deprecated transport answers a message before it is dealt with, and so many are dealt with at a time all the same.
+func TestTheOldTransportIsBoundedToo(t *testing.T) {
+	t.Parallel()
+	sim, err := aurasim.New(aurasim.Options{State: testFleet(), NoScheduledSnapshots: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := make(chan struct{})
+	aura := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/snapshots") {
+			<-release
+		}
+		sim.ServeHTTP(w, r)
+	}))
+	t.Cleanup(aura.Close)
+	s := serve(t, "secret_sink = \"file\"\nrequests_per_minute = 1000", (&slowAura{Server: aura}).environ(), "--transport", "sse")
+	token := s.ownToken()
+	heard := s.stream(exchange{method: http.MethodGet, path: "/sse", headers: map[string]string{"Authorization": "Bearer " + token}})
+	to := <-heard.events
+	say := func(body string) answeredWith {
+		e := post(token, body)
+		e.path = to
+		return s.send(e)
+	}
+	say(hello)
+	<-heard.events
+	read := rpc("resources/read", `{"uri":"aura://instances/prod/snapshots"}`)
+	taken := 0
+	for range 200 {
+		switch a := say(read); {
+		case a.StatusCode == http.StatusAccepted:
+			taken++
+		case a.StatusCode != http.StatusTooManyRequests || !strings.Contains(a.text, "wait for some of them"):
+			t.Fatalf("status %d: %s", a.StatusCode, a.text)
+		}
+	}
+	if taken < 60 || taken > 70 {
+		t.Errorf("%d messages of one principal are dealt with at a time, want 64", taken)
+	}
+	close(release)
+	for n := range taken {
+		select {
+		case <-heard.events:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%d of %d were answered", n, taken)
+		}
+	}
+	deadline := time.Now().Add(20 * time.Second)
+	for say(rpc("ping", "{}")).StatusCode != http.StatusAccepted {
+		if time.Now().After(deadline) {
+			t.Fatal("answered, they still count")
+		}
 	}
 }

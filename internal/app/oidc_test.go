@@ -399,7 +399,7 @@ func (v *visitor) signsInAt(p *provider, address, name string) (at, page string)
 			return address, page
 		}
 		if address = location; strings.HasPrefix(address, p.issuer) {
-			if !strings.Contains(address, "prompt=login") || !strings.Contains(address, "code_challenge_method=S256") || !strings.Contains(address, "client_id=approvals") {
+			if !strings.Contains(address, "prompt=login") || !strings.Contains(address, "max_age=0") || !strings.Contains(address, "code_challenge_method=S256") || !strings.Contains(address, "client_id=approvals") {
 				v.t.Errorf("people are sent to %s", address)
 			}
 			address = v.signIn(p.issuer, address, name)
@@ -457,5 +457,20 @@ func TestIdentityProviderSignsInWhoApproves(t *testing.T) {
 	anna.post(at, url.Values{"decision": {"approve"}})
 	if text, failed := s.call(c, "pause_instance", arguments); failed || !strings.Contains(text, `"accepted"`) {
 		t.Errorf("after the approval: %s", text)
+	}
+
+	// Whoever drives her browser, and tells the provider that they need not sign in anew, gets no further.
+	begun, _, _ = anna.open(http.MethodGet, publicAddress+"/approve/sign-in", nil)
+	silently, err := url.Parse(begun)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := silently.Query()
+	asked.Del("prompt")
+	asked.Del("max_age")
+	silently.RawQuery = asked.Encode()
+	back = anna.signIn(p.issuer, silently.String(), "nobody, since no form is shown")
+	if _, page, status := anna.open(http.MethodGet, back, nil); status != http.StatusForbidden || !strings.Contains(page, "does not count here") {
+		t.Errorf("signed in by what the provider's cookies say: %d %s", status, page)
 	}
 }

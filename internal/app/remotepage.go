@@ -74,7 +74,7 @@ func (r *remote) passphrase(name string) (hash string, ok bool) {
 
 // makePages makes the pages on which people approve; nil where nobody can prove who they are.
 func (r *remote) makePages(s *setup, access httpd.Access) *approval.Remote {
-	pages := &approval.Remote{Desk: s.gate.Desk, Base: r.base, Log: r.log, Store: s.gate.Store, Passwords: r.passwords(s)}
+	pages := &approval.Remote{Desk: s.gate.Desk, Base: r.base, Local: httpd.Loopback(r.base.Hostname()), Log: r.log, Store: s.gate.Store, Passwords: r.passwords(s)}
 	switch provider, isProvider := access.(*httpd.OIDC); {
 	case isProvider && r.OIDC.ClientID != "":
 		pages.Proof = approval.NewLogin(provider.Login(r.OIDC.ClientID, r.OIDC.ClientSecret.Reveal()))

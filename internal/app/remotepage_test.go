@@ -243,6 +243,7 @@ func TestPagesOfOthersCannotUseSomebodysSignIn(t *testing.T) {
 		"no name of its own":        {"Origin": "null"},
 		"another site, it says":     {"Origin": s.base, "Sec-Fetch-Site": "cross-site"},
 		"a name that points here":   {"Origin": "http://evil.example", "Host": "evil.example"},
+		"another port here":         {"Origin": "http://localhost:1"},
 	} {
 		headers["Cookie"], headers["Content-Type"] = cookie, "application/x-www-form-urlencoded"
 		if a := s.send(exchange{method: http.MethodPost, path: u.Path, headers: headers, body: "decision=approve"}); a.StatusCode != http.StatusForbidden || a.Header.Get("Access-Control-Allow-Origin") != "" {
@@ -253,6 +254,44 @@ func TestPagesOfOthersCannotUseSomebodysSignIn(t *testing.T) {
 	for header, want := range map[string]string{"X-Frame-Options": "DENY", "Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'"} {
 		if !strings.Contains(a.Header.Get(header), want) {
 			t.Errorf("%s is %q", header, a.Header.Get(header))
+		}
+	}
+}
+
+// A name that there is not is answered like one that there is, to the last of many tries.
+func TestNobodyLearnsOnThePageWhichNamesThereAre(t *testing.T) {
+	t.Parallel()
+	_, table := withPassphrase("anna", annasWords)
+	s := serve(t, table, nil, "--demo")
+	v, untilWhen := s.visitor(), regexp.MustCompile(`\d\d:\d\d [A-Z]+`)
+	for try := range 7 {
+		said := map[string]string{}
+		for _, name := range []string{"anna", "anne"} {
+			_, page, status := v.post(s.base+"/approve/sign-in", url.Values{"name": {name}, "passphrase": {"something else"}})
+			said[name] = fmt.Sprint(status, untilWhen.ReplaceAllString(strings.ReplaceAll(page, name, "NAME"), "SOON"))
+		}
+		if said["anna"] != said["anne"] || strings.Contains(said["anne"], "is taken before") != (try >= 5) {
+			t.Fatalf("try %d: %s\nbut of a name that there is not: %s", try+1, said["anna"], said["anne"])
+		}
+	}
+}
+
+func TestAPersonSignsInByEveryNameOfTheServer(t *testing.T) {
+	t.Parallel()
+	_, table := withPassphrase("anna", annasWords)
+	here := serve(t, table, nil, "--demo")
+	form := url.Values{"to": {"passwords"}, "name": {"anna"}, "passphrase": {annasWords}}
+	byName := strings.Replace(here.base, "127.0.0.1", "localhost", 1)
+	if at, page, _ := here.visitor().post(byName+"/approve/sign-in", form); at != byName+"/approve/passwords" || !strings.Contains(page, "Signed in as anna") {
+		t.Errorf("by the name of this machine: %s\n%s", at, page)
+	}
+	for _, written := range []string{publicAddress + ":443", "https://Aura-MCP.Example.com", "HTTPS://AURA-MCP.EXAMPLE.COM:443/"} {
+		s := serve(t, table, nil, "--demo", "--public-url", written) // which browsers write in a way of their own
+		if at, page, _ := s.publicVisitor().post(publicAddress+"/approve/sign-in", form); at != publicAddress+"/approve/passwords" || !strings.Contains(page, "Signed in as anna") {
+			t.Errorf("with public_url %s: %s\n%s", written, at, page)
+		}
+		if !strings.Contains(s.log.String(), "address="+publicAddress+"/mcp ") {
+			t.Errorf("public_url %s: tokens would have to be meant for another address than clients see", written)
 		}
 	}
 }

@@ -172,9 +172,6 @@ func (o serverOptions) handler(operation op.Operation) server.ToolHandlerFunc {
 		if err != nil {
 			return op.Failure(err), nil
 		}
-		if o.Caller != nil {
-			ctx = auraclient.OnBehalfOf(ctx, caller.Principal)
-		}
 		result := o.Gate.Handle(ctx, operation, op.Call{Caller: caller, Client: clientName(ctx), Progress: reporter.report}, request)
 		if o.Demo {
 			result.Meta = mcp.NewMetaFromMap(map[string]any{demoMark: true})

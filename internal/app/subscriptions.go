@@ -40,7 +40,12 @@ const (
 	// afterAcknowledged is certainly after the acknowledgement, which has to be the first that a listening client hears. The
 	// library sends it right after the hook that we are called by.
 	afterAcknowledged = 50 * time.Millisecond
+	// maxSubscriptions is how many addresses a subscriber has at most. One name has many spellings, and each is an address whose
+	// updates a client may want.
+	maxSubscriptions = 256
 )
+
+var errTooManySubscriptions = fmt.Errorf("you are subscribed to %d addresses already; end the subscription to one of them first", maxSubscriptions)
 
 func newSubscriptions(pages func(context.Context) (*resources.Resources, error), log *slog.Logger) *subscriptions {
 	return &subscriptions{pages: pages, log: log, stops: map[subscriber]map[string]func(){}}
@@ -84,6 +89,10 @@ func (s *subscriptions) listen(ctx context.Context, id any, request *mcp.Subscri
 	wanted := request.Params.Notifications.ResourceSubscriptions
 	slices.Sort(wanted)
 	request.Params.Notifications.ResourceSubscriptions = slices.DeleteFunc(slices.Compact(wanted), func(uri string) bool {
+		if s.full(who, uri) {
+			s.log.Warn("a subscription is refused", "uri", uri, "error", errTooManySubscriptions)
+			return true
+		}
 		update := updated(uri)
 		update.Params.Meta = map[string]any{mcp.MetaKeySubscriptionID: id}
 		err := s.begin(ctx, who, uri, func() bool {
@@ -128,6 +137,9 @@ func (s *subscriptions) refuse(ctx context.Context, _ any, message any) error {
 	}
 	if foreign(request.Params.URI) {
 		return nil // nothing changes there, so whoever subscribes hears of all there is
+	}
+	if session := server.ClientSessionFromContext(ctx); session != nil && s.full(subscriber{session: session.SessionID()}, request.Params.URI) {
+		return errTooManySubscriptions
 	}
 	ctx, cancel := context.WithTimeout(ctx, watchPatience)
 	defer cancel()
@@ -192,6 +204,13 @@ func (s *subscriptions) has(who subscriber, uri string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.stops[who][uri] != nil
+}
+
+// full reports whether a subscriber has too many to begin this one.
+func (s *subscriptions) full(who subscriber, uri string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stops[who][uri] == nil && len(s.stops[who]) >= maxSubscriptions
 }
 
 // end ends one subscription of a subscriber, or with "" all of them.

@@ -385,6 +385,51 @@ func TestWhatCannotBeSubscribedTo(t *testing.T) {
 	})
 }
 
+func TestASubscriberHasSoManySubscriptions(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		spelled := func(n int) string { // one name in many ways, each of which is an address of its own
+			name := []byte("staging")
+			for letter := range name {
+				name[letter] -= byte(n >> letter & 1 * ('a' - 'A'))
+			}
+			return "aura://instances/" + string(name)
+		}
+		old, recent := r.follower(legacy), r.follower(modern)
+		var all []string
+		for n := range 256 {
+			all = append(all, spelled(n%128)+[]string{"", "/health"}[n/128])
+			if err := old.oldSubscribe(all[n]); err != nil {
+				t.Fatalf("%d: %v", n+1, err)
+			}
+		}
+		more := "aura://fleet"
+		if err := old.oldSubscribe(more); err == nil || !strings.Contains(err.Error(), "256 addresses already") {
+			t.Errorf("one more: %v", err)
+		}
+		if err := old.oldSubscribe(all[7]); err != nil {
+			t.Errorf("one that there is: %v", err)
+		}
+		stop, err := recent.client.ListenAsync(t.Context(), mcp.SubscriptionFilter{ResourceSubscriptions: append(all, more)}, func(err error) { t.Error(err) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		synctest.Wait()
+		told, err := json.Marshal(recent.told())
+		if err != nil || strings.Count(string(told), "aura://") != 256 {
+			t.Errorf("%d are acknowledged", strings.Count(string(told), "aura://"))
+		}
+		if err := old.client.Unsubscribe(t.Context(), mcp.UnsubscribeRequest{Params: mcp.UnsubscribeParams{URI: all[0]}}); err != nil { //nolint:staticcheck // what old clients do
+			t.Fatal(err)
+		}
+		if err := old.oldSubscribe(more); err != nil {
+			t.Errorf("in place of another: %v", err)
+		}
+	})
+}
+
 func TestTroubleAtAuraIsNoChange(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

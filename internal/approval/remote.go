@@ -22,6 +22,9 @@ type Remote struct {
 	Desk func(principal string) *guard.Desk
 	// Base is where browsers reach the server, without a path.
 	Base *url.URL
+	// Local is that Base is on this machine, which browsers reach by any of its names. Whoever passes requests on here has seen to it
+	// that the name in them is one.
+	Local bool
 	// Proof is how people prove who they are.
 	Proof Proof
 	// Passwords are the one-time passwords that wait for a principal.
@@ -58,12 +61,16 @@ func (m *Remote) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Header.Get("Authorization") != "":
 		http.Error(w, "MCP credentials count for nothing here: a person signs in with a browser", http.StatusForbidden)
-	case r.Method == http.MethodPost && !fromItself(r, m.Base.Scheme+"://"+m.Base.Host):
+	case r.Method == http.MethodPost && !m.fromItself(r):
 		http.Error(w, "this form was sent by another page", http.StatusForbidden)
 	default:
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		m.routes().ServeHTTP(w, r)
 	}
+}
+
+func (m *Remote) fromItself(r *http.Request) bool {
+	return fromItself(r, m.Base.Scheme+"://"+m.Base.Host) || m.Local && fromItself(r, m.Base.Scheme+"://"+r.Host)
 }
 
 func (m *Remote) routes() http.Handler {

@@ -2,12 +2,16 @@ package approval
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"aura-mcp/internal/passphrase"
@@ -87,22 +91,23 @@ const unknown = "$argon2id$v=19$m=65536,t=3,p=4$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAA
 // errWrong is the same for a wrong name.
 var errWrong = fmt.Errorf("that is not the passphrase of that name; after %d wrong ones none is taken for %d minutes", maxWrong, int(lockedFor.Minutes()))
 
-// try returns the hash that the words belong to. A try is counted before it is judged: tries at once must not pass each other.
+// try returns the hash that the words belong to. A try is counted before it is judged: tries at once must not pass each other. It is
+// counted whether there is the name or not, and under its digest, since anybody may send one of any length.
 func (p *Passphrases) try(store state.Store, name, words string) (string, error) {
-	hash, known := p.hash(name)
-	if !known {
-		_, _ = passphrase.Matches(unknown, words)
-		return "", errWrong
-	}
-	tries := state.Key{Kind: "passphrase", Name: name}
+	sum := sha256.Sum256([]byte(name))
+	tries := state.Key{Kind: "passphrase", Name: string(sum[:])}
 	if room, ok := store.Add(tries, maxWrong, lockedFor); !ok {
 		return "", fmt.Errorf("after %d wrong passphrases none of that name is taken before %s", maxWrong, room.Format("15:04 MST"))
+	}
+	hash, known := p.hash(name)
+	if !known {
+		hash = unknown
 	}
 	right, err := passphrase.Matches(hash, words)
 	if err != nil {
 		return "", errors.New("the passphrase of that name cannot be checked: its hash in the settings of this server is damaged")
 	}
-	if !right {
+	if !known || !right {
 		return "", errWrong
 	}
 	store.Drop(tries)
@@ -113,77 +118,91 @@ func (p *Passphrases) try(store state.Store, name, words string) (string, error)
 type Provider interface {
 	// Begin is the address where somebody signs in, now and not by what their browser still has from before.
 	Begin(ctx context.Context, back, state, nonce, verifier string) (address string, err error)
-	// Finish exchanges the code that came back for the principal who has signed in.
-	Finish(ctx context.Context, back, code, nonce, verifier string) (principal string, err error)
+	// Finish exchanges the code that came back for the principal who has signed in, if they did so after it was begun.
+	Finish(ctx context.Context, back, code, nonce, verifier string, begun time.Time) (principal string, err error)
 }
 
 // attemptTime is how long somebody may take to sign in.
 const attemptTime = 10 * time.Minute
 
 // Login sends people to an identity provider. Make one with [NewLogin].
-type Login struct{ provider Provider }
-
-// attempt is what binds one sign-in together (OAuth 2.1), so that nobody can slip in a code of another.
-type attempt struct {
-	state, nonce, verifier string
-
-	browser [sha256.Size]byte // the digest of the cookie of the browser that began it
-	to      string
+type Login struct {
+	provider Provider
+	key      []byte // of this process
 }
 
 // NewLogin makes one.
-func NewLogin(p Provider) *Login { return &Login{provider: p} }
+func NewLogin(p Provider) *Login { return &Login{provider: p, key: []byte(rand.Text() + rand.Text())} }
+
+// attempt is one sign-in at the provider. The cookie of the browser that began it is all that is kept of it: this server keeps nothing
+// for people who have not proved who they are, since anybody can begin as many as they like.
+type attempt struct {
+	begun time.Time
+	to    string
+	// They bind the attempt together (OAuth 2.1), so that nobody can slip in a code of another. They follow from the cookie and the key,
+	// so a cookie that somebody changed has another state than the one that comes back.
+	state, nonce, verifier string
+}
+
+func newCookie(to string) string {
+	if !planID.MatchString(to) {
+		to = ""
+	}
+	return fmt.Sprintf("%s.%d.%s", rand.Text()+rand.Text(), time.Now().Unix(), to)
+}
+
+// attempt is the one of a cookie; ok is false where there is none, or none any more.
+func (l *Login) attempt(cookie string) (a attempt, ok bool) {
+	parts := strings.Split(cookie, ".")
+	if len(parts) != 3 {
+		return attempt{}, false
+	}
+	of := func(use string) string {
+		mac := hmac.New(sha256.New, l.key)
+		mac.Write([]byte(use + " " + cookie))
+		return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	}
+	seconds, err := strconv.ParseInt(parts[1], 10, 64)
+	begun := time.Unix(seconds, 0)
+	return attempt{begun, parts[2], of("state"), of("nonce"), of("verifier")}, err == nil && time.Since(begun) < attemptTime
+}
 
 func (l *Login) holds(person) bool { return true }
 
 func (l *Login) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
-	browser := rand.Text() + rand.Text()
-	a := attempt{
-		state: rand.Text() + rand.Text(), nonce: rand.Text() + rand.Text(), verifier: rand.Text() + rand.Text(),
-		browser: sha256.Sum256([]byte(browser)), to: r.URL.Query().Get("to"),
-	}
+	cookie := newCookie(r.URL.Query().Get("to"))
+	a, _ := l.attempt(cookie)
 	address, err := l.provider.Begin(r.Context(), m.back(), a.state, a.nonce, a.verifier)
 	if err != nil {
 		m.Log.ErrorContext(r.Context(), "nobody can sign in to approve", "error", err)
 		send(w, m.Log, http.StatusServiceUnavailable, notSignedIn("Signing in does not work at the moment. Try again soon; whoever runs this server finds the reason in its log.", RemotePath))
 		return
 	}
-	m.Store.Put(attemptKey(a.state), "", a, time.Now().Add(attemptTime))
-	m.setNamedCookie(w, "sign-in", browser, attemptTime)
+	m.setNamedCookie(w, "sign-in", cookie, attemptTime)
 	w.Header().Set("Location", address)
 	w.WriteHeader(http.StatusSeeOther)
 }
 
 func (m *Remote) back() string { return m.Base.JoinPath(callbackPath).String() }
 
-func attemptKey(name string) state.Key { return state.Key{Kind: "sign-in", Name: name} }
-
-// take ends an attempt of a browser: whatever comes of it, it serves once. Another browser does not end it.
-func (m *Remote) take(name, browser string) (attempt, bool) {
-	found, _ := m.Store.Get(attemptKey(name))
-	if a, ok := found.(attempt); !ok || a.browser != sha256.Sum256([]byte(browser)) {
-		return attempt{}, false
-	}
-	found, _ = m.Store.Take(attemptKey(name))
-	a, ok := found.(attempt)
-	return a, ok
-}
-
 func (l *Login) routes(m *Remote, mux *http.ServeMux) {
 	mux.HandleFunc("GET "+callbackPath, func(w http.ResponseWriter, r *http.Request) {
 		said := r.URL.Query()
-		a, ok := m.take(said.Get("state"), m.namedCookie(r, "sign-in"))
-		m.setNamedCookie(w, "sign-in", "", -1)
-		if !ok {
+		a, ok := l.attempt(m.namedCookie(r, "sign-in"))
+		if !ok || !hmac.Equal([]byte(a.state), []byte(said.Get("state"))) { // the attempt of this browser, if there is one, goes on
 			send(w, m.Log, http.StatusForbidden, notSignedIn("This sign-in was not begun in this browser, or too long ago. Open the address of the question again.", RemotePath))
 			return
 		}
+		m.setNamedCookie(w, "sign-in", "", -1)
 		if why := said.Get("error"); why != "" {
 			m.Log.WarnContext(r.Context(), "the identity provider signed somebody in to approve not", "error", why)
 			send(w, m.Log, http.StatusForbidden, notSignedIn("The identity provider did not sign you in.", RemotePath))
 			return
 		}
-		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.nonce, a.verifier)
+		principal, err := l.provider.Finish(r.Context(), m.back(), said.Get("code"), a.nonce, a.verifier, a.begun)
+		if err == nil && !m.first(a) {
+			err = errors.New("the sign-in has served already")
+		}
 		if err != nil {
 			m.Log.WarnContext(r.Context(), "a sign-in to approve was refused", "error", err)
 			send(w, m.Log, http.StatusForbidden, notSignedIn("What the identity provider says of you does not count here; whoever runs this server finds the reason in its log.", RemotePath))
@@ -191,4 +210,10 @@ func (l *Login) routes(m *Remote, mux *http.ServeMux) {
 		}
 		m.signedIn(r.Context(), w, person{principal: principal}, a.to)
 	})
+}
+
+// first reports whether an attempt has not served before: providers take a code once, and this does not depend on it.
+func (m *Remote) first(a attempt) bool {
+	_, ok := m.Store.Add(state.Key{Kind: "sign-in", Name: a.state}, 1, attemptTime)
+	return ok
 }

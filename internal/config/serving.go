@@ -73,7 +73,7 @@ func settleServing(all layer) Serving {
 	s := Serving{
 		Transport: Stdio, Listen: "127.0.0.1:8080", Auth: AuthBearer,
 		TLSCert: all["tls_cert"].text, TLSKey: all["tls_key"].text, BehindProxy: all["behind_proxy"].text == "true",
-		Origins: items(all["allowed_origins"]), MetricsListen: all["metrics_listen"].text, JSONLog: all["log_format"].text == "json",
+		MetricsListen: all["metrics_listen"].text, JSONLog: all["log_format"].text == "json",
 		TrustClient: all["trust_client_elicitation"].text == "true",
 	}
 	for key, field := range map[string]*string{"transport": &s.Transport, "listen": &s.Listen, "auth": &s.Auth} {
@@ -82,13 +82,27 @@ func settleServing(all layer) Serving {
 		}
 	}
 	if v, given := all["public_url"]; given {
-		s.PublicURL, _ = url.Parse(strings.TrimSuffix(v.text, "/")) // checked before
+		s.PublicURL = site(v.text)
+	}
+	for _, page := range items(all["allowed_origins"]) {
+		s.Origins = append(s.Origins, site(page).String())
 	}
 	for _, key := range items(all[stateKeys]) {
 		raw, _ := base64.StdEncoding.DecodeString(key) // likewise
 		s.StateKeys = append(s.StateKeys, raw)
 	}
 	return s
+}
+
+// site is an address, checked before, as browsers write where a page comes from: in lower case, and without the port that goes
+// without saying.
+func site(v string) *url.URL {
+	u, err := url.Parse(v)
+	if err != nil {
+		return &url.URL{}
+	}
+	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return &url.URL{Scheme: u.Scheme, Host: strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(u.Host), ":"+port), ":")}
 }
 
 // asStored keeps what is stored, where no other value is stricter than it.
@@ -107,7 +121,7 @@ func listenAddress(v string) error {
 
 func publicURL(v string) error {
 	u, err := url.Parse(v)
-	if err == nil && u.Host != "" && u.User == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())) {
+	if err == nil && u.Hostname() != "" && u.User == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == "" && u.Fragment == "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())) {
 		return nil
 	}
 	return fmt.Errorf("is %s; allowed: https:// and a host, without a path (http only for this machine), such as https://aura-mcp.example.com", text.Quote(v))

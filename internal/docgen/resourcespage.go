@@ -85,7 +85,7 @@ listens and reads only what is subscribed to: details once a minute, every 15 se
 snapshots once a minute. It uses at most a fifth of the request budget, so a change of one of many databases may take a few minutes to
 be told. What this server does itself is told within seconds. Trouble at Aura is not told as a change. A subscriber that does not take
 its updates is owed one and holds up nobody. A subscription to what cannot be subscribed to is refused, or left out of the
-acknowledgement.
+acknowledgement, and so is one more than 256 at a time.
 
 ## Examples
 

@@ -101,6 +101,9 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 		}
 		noteOf(r).principal = id.Principal
 		ctx := context.WithValue(r.Context(), identityKey{}, id)
+		if s.OnBehalfOf != nil {
+			ctx = s.OnBehalfOf(ctx, id.Principal)
+		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

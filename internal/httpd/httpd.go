@@ -63,6 +63,9 @@ type Options struct {
 	Transport Transport
 	MCP       *server.MCPServer
 	Access    Access
+	// OnBehalfOf marks the context of everything that a principal asks for, tools or not, so that what it costs elsewhere is counted as
+	// theirs. Nil: nobody counts.
+	OnBehalfOf func(ctx context.Context, principal string) context.Context
 	// Effects is the worst that a tool can do, whatever its arguments.
 	Effects func(tool string) (op.Effects, bool)
 	// Misused is the answer to a message that the library would answer worse, or nil. Nil: there is none.
@@ -95,7 +98,7 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{Options: o, limits: newLimits()}
 	s.calls, s.hangUp = context.WithCancel(context.Background())
-	s.sessions = newSessions(o.Metrics.sessions)
+	s.sessions = newSessions(o.Access, o.Metrics.sessions)
 	o.MCP.Use(s.called)
 	var mcp http.Handler
 	mux := http.NewServeMux()
@@ -151,7 +154,25 @@ func (s *Server) sse() http.Handler {
 		server.WithSSECORS(server.WithCORSAllowedOrigins(append([]string{"https://none.invalid"}, s.Origins...)...)),
 	)
 	s.close = func(context.Context) { h.CloseSessions() }
+	s.countMessages()
 	return s.sessions.boundSSE(h)
+}
+
+// countMessages has a message of the deprecated transport take one of its principal's places until it has been dealt with, which is
+// after its request was answered. The library deals with each in a context of its own, and ends that when the answer is on its way.
+func (s *Server) countMessages() {
+	hooks := s.MCP.GetHooks()
+	if hooks == nil {
+		hooks = &server.Hooks{}
+		server.WithHooks(hooks)(s.MCP)
+	}
+	hooks.AddOnRequestInitialization(func(ctx context.Context, _, _ any) error {
+		caller, err := CallerFrom(ctx)
+		if err == nil {
+			context.AfterFunc(ctx, s.limits.hold(lane{principal: caller.Principal}))
+		}
+		return err
+	})
 }
 
 // Serve answers requests until ctx is cancelled, and then lets running calls come to an end. What they have started at Aura

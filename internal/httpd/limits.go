@@ -33,6 +33,17 @@ func (l *limits) enter(principal string, stream bool) (leave func(), ok bool) {
 	if l.busy[in] >= limit {
 		return nil, false
 	}
+	return l.take(in), true
+}
+
+// hold takes a place whether there is one left or not: what was let in already needs it.
+func (l *limits) hold(in lane) (leave func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.take(in)
+}
+
+func (l *limits) take(in lane) (leave func()) {
 	l.busy[in]++
 	return func() {
 		l.mu.Lock()
@@ -40,5 +51,5 @@ func (l *limits) enter(principal string, stream bool) (leave func(), ok bool) {
 		if l.busy[in]--; l.busy[in] == 0 {
 			delete(l.busy, in)
 		}
-	}, true
+	}
 }

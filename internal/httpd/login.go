@@ -24,8 +24,8 @@ func (o *OIDC) Login(clientID, clientSecret string) *Login {
 	return &Login{from: o, clientID: clientID, clientSecret: clientSecret}
 }
 
-// freshTime is how long ago somebody may have proved themselves to the provider.
-const freshTime = 15 * time.Minute
+// clocksDiffer is how much the provider's clock may be behind ours.
+const clocksDiffer = time.Minute
 
 func (l *Login) config(ctx context.Context, back string) (*oauth2.Config, *oidc.Provider, error) {
 	provider, err := l.from.discovered(ctx)
@@ -35,17 +35,18 @@ func (l *Login) config(ctx context.Context, back string) (*oauth2.Config, *oidc.
 	return &oauth2.Config{ClientID: l.clientID, ClientSecret: l.clientSecret, Endpoint: provider.Endpoint(), RedirectURL: back, Scopes: []string{oidc.ScopeOpenID}}, provider, nil
 }
 
-// Begin is the address where somebody signs in. They have to do so anew: whoever drives their browser might only have its cookies.
+// Begin is the address where somebody signs in. They have to do so anew: whoever drives their browser might only have its cookies. Such
+// a one could also take both wishes out of the address, so Finish looks at what came of them; max_age obliges the provider to tell.
 func (l *Login) Begin(ctx context.Context, back, state, nonce, verifier string) (string, error) {
 	c, _, err := l.config(ctx, back)
 	if err != nil {
 		return "", err
 	}
-	return c.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("prompt", "login")), nil
+	return c.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier), oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0")), nil
 }
 
-// Finish exchanges the code for the principal who has signed in, who is called as the callers of MCP are.
-func (l *Login) Finish(ctx context.Context, back, code, nonce, verifier string) (string, error) {
+// Finish exchanges the code for the principal who has signed in since it was begun, and who is called as the callers of MCP are.
+func (l *Login) Finish(ctx context.Context, back, code, nonce, verifier string, begun time.Time) (string, error) {
 	c, provider, err := l.config(ctx, back)
 	if err != nil {
 		return "", err
@@ -61,7 +62,7 @@ func (l *Login) Finish(ctx context.Context, back, code, nonce, verifier string) 
 		return "", fmt.Errorf("ID token: %w", err)
 	}
 	var claims struct {
-		AuthTime int64 `json:"auth_time"` // optional
+		AuthTime int64 `json:"auth_time"`
 	}
 	if err := verified.Claims(&claims); err != nil {
 		return "", fmt.Errorf("ID token: %w", err)
@@ -71,8 +72,10 @@ func (l *Login) Finish(ctx context.Context, back, code, nonce, verifier string) 
 		return "", errors.New("ID token: it is of another sign-in")
 	case verified.Subject == "":
 		return "", errors.New("ID token: it has no subject")
-	case claims.AuthTime > 0 && time.Since(time.Unix(claims.AuthTime, 0)) > freshTime:
-		return "", errors.New("ID token: the provider did not ask them to sign in anew")
+	case claims.AuthTime == 0:
+		return "", errors.New("ID token: it does not say when they signed in (auth_time), so the provider may not have asked them to do so anew")
+	case time.Unix(claims.AuthTime, 0).Before(begun.Add(-clocksDiffer)):
+		return "", fmt.Errorf("ID token: the provider did not ask them to sign in anew, or its clock is more than %s behind: they signed in at %s", clocksDiffer, time.Unix(claims.AuthTime, 0).UTC().Format(time.RFC3339))
 	}
 	return l.from.principal(verified.Subject), nil
 }

@@ -104,20 +104,9 @@ func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// called counts tool calls, and bounds those of the deprecated transport, whose requests end before their calls do.
+// called counts tool calls.
 func (s *Server) called(next server.ToolHandlerFunc) server.ToolHandlerFunc {
 	return func(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		if s.Transport == SSE {
-			caller, err := CallerFrom(ctx)
-			if err != nil {
-				return nil, err
-			}
-			leave, ok := s.limits.enter(caller.Principal+" running", false)
-			if !ok {
-				return mcp.NewToolResultError("Too many calls of yours are running already. Nothing was changed.\nWhat to do: wait for some of them."), nil
-			}
-			defer leave()
-		}
 		// The request's own context stays: without it the library would not send what the call still says.
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()

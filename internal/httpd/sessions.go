@@ -11,6 +11,8 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
+
+	"aura-mcp/internal/op"
 )
 
 const (
@@ -21,28 +23,39 @@ const (
 	// sessionTime is how long a session lives without a request.
 	sessionTime = 30 * time.Minute
 	sweepEvery  = time.Minute
+	// lookEvery is how often it is looked whether a stream may go on, lookAgain how soon once more where it may not: settings that
+	// are being saved may look like that for a moment.
+	lookEvery = 5 * time.Second
+	lookAgain = time.Second
 )
 
 // sessions are those of protocol revisions that have them. A session is its principal's alone: with another's ID one could
-// hear its notices, and answer the questions that are put to its person.
+// hear its notices, and answer the questions that are put to its person. And it is of one profile, whose databases it may have
+// subscribed to.
 type sessions struct {
-	gauge func(int)
-	end   func(id string) // makes the library forget a session; set by endsBy
+	access Access
+	gauge  func(int)
+	end    func(id string) // makes the library forget a session; set by endsBy
 
 	mu   sync.Mutex
 	byID map[string]*session
 }
 
 type session struct {
-	principal string
-	used      time.Time
-	busy      int             // requests and streams under way
-	done      context.Context //nolint:containedctx // ends with the session, and its streams with it
-	cancel    context.CancelFunc
+	owner
+	used   time.Time
+	busy   int             // requests and streams under way
+	done   context.Context //nolint:containedctx // ends with the session, and its streams with it
+	cancel context.CancelFunc
 }
 
-func newSessions(gauge func(int)) *sessions {
-	return &sessions{gauge: gauge, end: func(string) {}, byID: map[string]*session{}}
+// owner is whose a session is. What they may do counts anew with every request.
+type owner struct{ principal, profile string }
+
+func ownerOf(c op.Caller) owner { return owner{c.Principal, c.Profile} }
+
+func newSessions(access Access, gauge func(int)) *sessions {
+	return &sessions{access: access, gauge: gauge, end: func(string) {}, byID: map[string]*session{}}
 }
 
 // endsBy lets sessions end in the library, too. It offers no other way to end one than the request with which a client does.
@@ -61,13 +74,13 @@ func (nowhere) Header() http.Header         { return http.Header{} }
 func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
 func (nowhere) WriteHeader(int)             {}
 
-// open makes a session for a principal and ends those that have to give way.
-func (s *sessions) open(principal string) string {
+// open makes a session and ends those that have to give way.
+func (s *sessions) open(of owner) string {
 	id := "aura-mcp-" + rand.Text()
 	done, cancel := context.WithCancel(context.Background())
 	s.mu.Lock()
-	over := s.crowded(principal)
-	s.byID[id] = &session{principal: principal, used: time.Now(), done: done, cancel: cancel}
+	over := s.crowded(of.principal)
+	s.byID[id] = &session{owner: of, used: time.Now(), done: done, cancel: cancel}
 	s.mu.Unlock()
 	for _, old := range over {
 		s.close(old)
@@ -119,11 +132,11 @@ func (s *sessions) count() int {
 }
 
 // enter notes that a request uses a session. It is false for one that there is not, or that is another's.
-func (s *sessions) enter(id, principal string) (*session, bool) {
+func (s *sessions) enter(id string, by owner) (*session, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	found := s.byID[id]
-	if found == nil || found.principal != principal {
+	if found == nil || found.owner != by {
 		return nil, false
 	}
 	found.used = time.Now()
@@ -182,37 +195,74 @@ func (s *sessions) bound(next http.Handler) http.Handler {
 			refuse(w, http.StatusBadRequest, "this needs a session: send the Mcp-Session-Id that initialize gave you")
 		case id == "" || modern:
 			r.Header.Del(server.HeaderKeySessionID) // the newest revision has no sessions
-			r, cancel := ofStream(r, nil)
+			r, cancel := s.ofStream(r, "", nil)
 			defer cancel()
 			next.ServeHTTP(w, r)
 		default:
-			used, ok := s.enter(id, caller.Principal)
+			used, ok := s.enter(id, ownerOf(caller))
 			if !ok {
 				refuse(w, http.StatusNotFound, "there is no such session; start over with initialize")
 				return
 			}
 			defer s.leave(used)
-			r, cancel := ofStream(r, used)
+			r, cancel := s.ofStream(r, id, used)
 			defer cancel()
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// ofStream makes a stream end with its session and with the token that opened it.
-func ofStream(r *http.Request, used *session) (*http.Request, context.CancelFunc) {
+// ofStream makes a stream end with its session, with the token that opened it, and with what its caller may do here.
+func (s *sessions) ofStream(r *http.Request, id string, used *session) (*http.Request, context.CancelFunc) {
 	if r.Method != http.MethodGet && noteOf(r).method != string(mcp.MethodSubscriptionsListen) {
 		return r, func() {}
 	}
 	ctx, cancel := context.WithCancel(r.Context())
-	if id, ok := ctx.Value(identityKey{}).(Identity); ok && !id.Expires.IsZero() {
-		expires := time.AfterFunc(time.Until(id.Expires), cancel)
-		context.AfterFunc(ctx, func() { expires.Stop() })
-	}
+	var over <-chan struct{}
 	if used != nil {
-		context.AfterFunc(used.done, cancel) //nolint:contextcheck // the context of the session
+		over = used.done.Done()
 	}
+	go func() {
+		defer cancel()
+		if s.taken(ctx, over, bearer(r)) {
+			s.close(id)
+		}
+	}()
 	return r.WithContext(ctx), cancel
+}
+
+// taken waits until a stream is over, and reports whether that is because its caller is not let in any more as when it was opened.
+// An identity provider that is away takes nothing back.
+func (s *sessions) taken(ctx context.Context, over <-chan struct{}, token string) bool {
+	opened, _ := ctx.Value(identityKey{}).(Identity)
+	var expired <-chan time.Time
+	if !opened.Expires.IsZero() {
+		expired = time.After(time.Until(opened.Expires))
+	}
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for before := false; ; {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-over:
+			return false
+		case <-expired:
+			return false
+		case <-look.C:
+		}
+		now, err := s.access.Identify(ctx, token)
+		taken := err == nil && now.Caller != opened.Caller || errors.Is(err, ErrToken) || errors.Is(err, ErrScope) || errors.Is(err, ErrNoAccess)
+		switch {
+		case taken && before:
+			return true
+		case taken:
+			look.Reset(lookAgain)
+		case before:
+			look.Reset(lookEvery)
+		}
+		before = taken
+	}
 }
 
 type sessionKey struct{}
@@ -227,16 +277,16 @@ func (s *sessions) boundSSE(next http.Handler) http.Handler {
 		}
 		stream, id := r.URL.Path == SSEPath, r.URL.Query().Get("sessionId")
 		if stream {
-			id = s.open(caller.Principal)
+			id = s.open(ownerOf(caller))
 			defer s.close(id)
 		}
-		used, ok := s.enter(id, caller.Principal)
+		used, ok := s.enter(id, ownerOf(caller))
 		if !ok {
 			refuse(w, http.StatusNotFound, "there is no such session; open the stream again")
 			return
 		}
 		defer s.leave(used)
-		r, cancel := ofStream(r, used)
+		r, cancel := s.ofStream(r, id, used)
 		defer cancel()
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), sessionKey{}, id))) //nolint:contextcheck // it is the request's
 	})
@@ -257,28 +307,28 @@ func (s *sessions) ResolveSessionIdManager(r *http.Request) server.SessionIdMana
 	view := managed{sessions: s}
 	if r != nil {
 		if caller, err := CallerFrom(r.Context()); err == nil {
-			view.principal = caller.Principal
+			view.owner = ownerOf(caller)
 		}
 	}
 	return view
 }
 
-// managed is the sessions of one principal, in the library's words.
+// managed is the sessions of one owner, in the library's words.
 type managed struct {
 	*sessions
-	principal string
+	owner
 }
 
 var errNoSession = errors.New("no such session")
 
 // Generate opens a session.
-func (m managed) Generate() string { return m.open(m.principal) }
+func (m managed) Generate() string { return m.open(m.owner) }
 
-// Validate refuses what is not the principal's. A session that has ended is not there any more.
+// Validate refuses what is not the owner's. A session that has ended is not there any more.
 func (m managed) Validate(id string) (isTerminated bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if found := m.byID[id]; found == nil || found.principal != m.principal {
+	if found := m.byID[id]; found == nil || found.owner != m.owner {
 		return false, errNoSession
 	}
 	return false, nil
@@ -288,7 +338,7 @@ func (m managed) Validate(id string) (isTerminated bool, err error) {
 func (m managed) Terminate(id string) (isNotAllowed bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if found := m.byID[id]; found != nil && found.principal == m.principal {
+	if found := m.byID[id]; found != nil && found.owner == m.owner {
 		delete(m.byID, id)
 		found.cancel()
 	}

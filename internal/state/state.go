@@ -1,6 +1,6 @@
 // Package state is what the processes of one server would have to share if there were several: plans that wait for an answer and
-// serve once, sign-ins under way, people who have signed in, tries that are counted. There is one process so far, and [Memory]
-// keeps it there: after a restart nothing is approved and nobody is signed in.
+// serve once, people who have signed in, tries that are counted. There is one process so far, and [Memory] keeps it there: after a
+// restart nothing is approved and nobody is signed in.
 package state
 
 import (
@@ -10,14 +10,15 @@ import (
 
 // Store keeps values for a while. Each of its methods is one step: of two that do the same at the same moment, one comes first.
 type Store interface {
-	// Put keeps a value under a key until a time. An owner's values of a kind are bounded: the oldest gives way, and nobody's values
-	// drive out another's.
+	// Put keeps a value under a key until a time. An owner's values of a kind are bounded: the oldest gives way, so that no owner's
+	// values alone drive out another's. Only where there are too many of all owners together does the oldest of all give way.
 	Put(k Key, owner string, value any, until time.Time)
 	// Get returns a value; ok is false where there is none, or none any more.
 	Get(k Key) (value any, ok bool)
 	// Take is Get for a value that serves once.
 	Take(k Key) (value any, ok bool)
 	// Add counts one under a key, unless there are limit of them within the time before already; then it says when there is room.
+	// What is counted of a kind is bounded: the key under which nothing was counted for longest is forgotten.
 	Add(k Key, limit int, within time.Duration) (room time.Time, ok bool)
 	// Drop forgets what is kept or counted under a key.
 	Drop(k Key)
@@ -27,7 +28,8 @@ type Store interface {
 type Key struct{ Kind, Name string }
 
 const (
-	// each is how many values of a kind an owner has at most, inAll how many there are of all owners.
+	// each is how many values of a kind an owner has at most, inAll how many there are of all owners, and under how many keys of a
+	// kind is counted.
 	each  = 256
 	inAll = 16384
 )
@@ -36,7 +38,7 @@ const (
 type Memory struct {
 	mu      sync.Mutex
 	values  map[Key]value
-	counted map[Key][]time.Time
+	counted map[Key]tally
 	swept   time.Time
 }
 
@@ -47,9 +49,15 @@ type value struct {
 	until time.Time
 }
 
+// tally is what was counted under a key.
+type tally struct {
+	times []time.Time
+	until time.Time // the last of them counts until then
+}
+
 // NewMemory makes an empty store.
 func NewMemory() *Memory {
-	return &Memory{values: map[Key]value{}, counted: map[Key][]time.Time{}}
+	return &Memory{values: map[Key]value{}, counted: map[Key]tally{}}
 }
 
 // Put keeps a value.
@@ -112,17 +120,37 @@ func (m *Memory) Take(k Key) (any, bool) {
 func (m *Memory) Add(k Key, limit int, within time.Duration) (time.Time, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.sweep()
 	now := time.Now()
-	times := m.counted[k]
+	times := m.counted[k].times
 	for len(times) > 0 && now.Sub(times[0]) >= within {
 		times = times[1:]
 	}
 	if len(times) >= limit {
-		m.counted[k] = times
 		return times[len(times)-limit].Add(within), false
 	}
-	m.counted[k] = append(times, now)
+	if len(times) == 0 && len(m.counted) >= inAll {
+		m.makeRoomToCount(k.Kind)
+	}
+	m.counted[k] = tally{append(times, now), now.Add(within)}
 	return time.Time{}, true
+}
+
+// makeRoomToCount forgets a key of a kind that has too many.
+func (m *Memory) makeRoomToCount(kind string) {
+	var keys int
+	var oldest Key
+	for k, c := range m.counted {
+		if k.Kind != kind {
+			continue
+		}
+		if keys++; oldest == (Key{}) || c.until.Before(m.counted[oldest].until) {
+			oldest = k
+		}
+	}
+	if keys >= inAll {
+		delete(m.counted, oldest)
+	}
 }
 
 // Drop forgets.
@@ -145,6 +173,11 @@ func (m *Memory) sweep() {
 	for k, v := range m.values {
 		if !now.Before(v.until) {
 			delete(m.values, k)
+		}
+	}
+	for k, c := range m.counted {
+		if !now.Before(c.until) {
+			delete(m.counted, k)
 		}
 	}
 }

@@ -97,3 +97,29 @@ func TestTriesAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// Names that anybody may make up are counted, too.
+func TestWhatIsCountedIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := state.NewMemory()
+		other := state.Key{Kind: "other", Name: "0"}
+		m.Add(other, 1, time.Hour)
+		for n := range 16385 {
+			m.Add(key(n), 1, time.Hour)
+			<-time.After(time.Millisecond)
+		}
+		if _, ok := m.Add(key(16384), 1, time.Hour); ok {
+			t.Error("the newest was forgotten")
+		}
+		if _, ok := m.Add(key(1), 1, time.Hour); ok {
+			t.Error("more was forgotten than had to be")
+		}
+		if _, ok := m.Add(other, 1, time.Hour); ok {
+			t.Error("another kind was forgotten")
+		}
+		if _, ok := m.Add(key(0), 1, time.Hour); !ok {
+			t.Error("the oldest was kept")
+		}
+	})
+}
