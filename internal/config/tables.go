@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -101,6 +102,9 @@ func (p Preapproved) check() error {
 	for _, o := range p.Operations {
 		if err := known("tool", Tools())(o); err != nil {
 			return err
+		}
+		if slices.Contains(Destroying(), o) {
+			return fmt.Errorf("has %s: what destroys is asked about each time, whatever the settings say, so take it out", o)
 		}
 	}
 	return nil

@@ -165,7 +165,9 @@ func (g *Gate) cannotAsk(t task, plan op.Plan, outside string) error {
 	switch {
 	case g.AtTerminal:
 		why = "there is no terminal here to ask at"
-		next = "run it at a terminal, or let the settings approve it beforehand (preapproved)"
+		if next = "run it at a terminal"; !plan.Effects.Has(op.Destructive) { // which nobody can approve beforehand
+			next += ", or let the settings approve it beforehand (preapproved)"
+		}
 	case g.Demo:
 		next += "In the demo it takes " + ways[0] + ", or a browser in which a server with --demo can open its approval page"
 	default:
