@@ -97,7 +97,7 @@ func (p Process) auditTable(entries []audit.Entry) {
 			row = append(row, e.Profile)
 		}
 		if others {
-			row = append(row, e.Principal)
+			row = append(row, who(e))
 		}
 		rows = append(rows, row)
 	}
@@ -138,3 +138,11 @@ func (p *period) String() string {
 
 // Type is what the help calls it.
 func (*period) Type() string { return "time" }
+
+// who asked; what an identity provider calls somebody may be anything.
+func who(e audit.Entry) string {
+	if text.Plain(e.Principal) {
+		return e.Principal
+	}
+	return text.Quote(e.Principal)
+}
