@@ -172,7 +172,10 @@ func profileNamed(p config.Profiles, name string) (string, error) {
 	}
 	c, ok := p.Get(cmp.Or(name, p.Default))
 	if !ok {
-		return "", fmt.Errorf("there is no profile %s; allowed: %s", text.Quote(name), names)
+		if _, brought := p.Get(config.EnvironmentName); brought {
+			names += ". AURA_CLIENT_ID in the environment replaces the profiles of the file; for a profile to use it, set credentials = { source = \"env\" } there"
+		}
+		return "", fmt.Errorf("there is no profile %s; allowed: %s", text.Quote(cmp.Or(name, p.Default)), names)
 	}
 	return callerProfile(p, c), nil
 }
