@@ -38,6 +38,10 @@ func configInitCommand(p Process) *cobra.Command {
 		Short: "Write a config file in which everything is explained and nothing is set",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
+			check := "aura-mcp config check"
+			if name != "" {
+				check += " --config " + name
+			}
 			if name == "" && p.ConfigDir != "" {
 				name = filepath.Join(p.ConfigDir, filepath.FromSlash(config.FileName))
 			}
@@ -47,7 +51,7 @@ func configInitCommand(p Process) *cobra.Command {
 			if err := writeNew(name, config.Template(nil)); err != nil {
 				return err
 			}
-			fmt.Fprintf(p.Stdout, "%s is there now, and only your account can read it. Nothing in it is set yet.\nEdit it, then see what it means with: aura-mcp config check\n", name)
+			fmt.Fprintf(p.Stdout, "%s is there now, and only your account can read it. Nothing in it is set yet.\nEdit it, then see what it means with: %s\n", name, check)
 			return nil
 		},
 	}
