@@ -7,8 +7,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"aura-mcp/internal/config"
+	"aura-mcp/internal/httpd"
 	"aura-mcp/internal/text"
 )
 
@@ -26,6 +28,12 @@ func (p Process) checkServing(settings config.Profiles) (config.Profiles, error)
 	if r := newRemote(settings); r != nil {
 		if err := r.check(); err != nil {
 			return settings, usageError{err}
+		}
+		if r.tls != nil {
+			c, err := r.tls.GetCertificate(nil)
+			if problem, end := httpd.Expiry(c); err == nil && problem != "" {
+				settings.Notices = append(slices.Clone(settings.Notices), fmt.Sprintf("%s: %s, until %s", r.TLSCert, problem, end.Format(time.RFC3339)))
+			}
 		}
 		return settings, nil
 	}
