@@ -116,8 +116,11 @@ func (p Process) askPassphrase(ctx context.Context) (hash string, err error) {
 	}
 	defer terminal.Close()
 	first, err := terminal.Hidden(ctx, fmt.Sprintf("the passphrase, at least %d characters", minPassphrase))
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case len([]rune(first)) < minPassphrase:
+		return "", fmt.Errorf("a passphrase has at least %d characters; nothing was changed", minPassphrase)
 	}
 	second, err := terminal.Hidden(ctx, "once more")
 	switch {
@@ -125,8 +128,6 @@ func (p Process) askPassphrase(ctx context.Context) (hash string, err error) {
 		return "", err
 	case first != second:
 		return "", errors.New("the two differ; nothing was changed")
-	case len([]rune(first)) < minPassphrase:
-		return "", fmt.Errorf("a passphrase has at least %d characters; nothing was changed", minPassphrase)
 	}
 	return passphrase.Hash(first), nil
 }
