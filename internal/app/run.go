@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -120,6 +121,9 @@ type setup struct {
 	sim      *aurasim.Server // the demo's
 	remote   *remote         // nil on stdio and in commands
 	close    func()          // ends the ways to the person
+
+	mu      sync.Mutex // of clients
+	clients map[keyed]*auraclient.Client
 }
 
 // flags of the commands that work on a fleet.
