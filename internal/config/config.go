@@ -116,13 +116,13 @@ func Load(s Sources) (Profiles, error) {
 		return Profiles{}, err
 	}
 	l.fileName = s.fileName(l.flags, l.env)
-	if l.file, err = l.readFile(); err != nil {
-		return Profiles{File: l.fileName, Exists: l.file.exists}, err
-	}
+	l.file, err = l.readFile()
+	problems := []error{err}
 	for _, layer := range append([]layer{l.flags, l.env}, l.file.layers()...) {
-		if err := layer.check(); err != nil {
-			return Profiles{File: l.fileName, Exists: l.file.exists}, err
-		}
+		problems = append(problems, layer.check())
+	}
+	if err := errors.Join(problems...); err != nil {
+		return Profiles{File: l.fileName, Exists: l.file.exists}, err
 	}
 	return l.profiles()
 }

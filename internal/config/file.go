@@ -135,6 +135,11 @@ func (r *reader) origin(path ...string) string {
 	return fmt.Sprintf("%s:%d", r.name, lineOf(r.content, path...))
 }
 
+// originOf is the origin of one of the tables of an array.
+func (r *reader) originOf(n int, path []string) string {
+	return fmt.Sprintf("%s:%d", r.name, lineOfTable(r.content, n, path...))
+}
+
 func (r *reader) problem(origin, format string, args ...any) {
 	r.problems = append(r.problems, fmt.Errorf("%s: %s", origin, fmt.Sprintf(format, args...)))
 }
