@@ -282,7 +282,7 @@ func (c *InstanceCreated) tellPassword(created *auraclient.CreatedInstance, kept
 		}
 	default:
 		c.PasswordAt = kept.Where
-		c.Message += ". Its one-time password is at password_at; the assistant has not seen it"
+		c.Message += fmt.Sprintf(". Its one-time password, which the assistant has not seen, is here: %s", kept.Where)
 	}
 }
 

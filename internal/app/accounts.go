@@ -86,7 +86,9 @@ func (p Process) newAccount(s *setup, c config.Config) (*account, error) {
 func (p Process) connector(s *setup, a *account) (func(context.Context) (*auraclient.Client, error), error) {
 	if s.demo {
 		a.key = credentials.Key{ID: aurasim.DemoClientID, Secret: aurasim.DemoClientSecret, From: "the demo"}
-		client, err := s.client(a.config, a.key, "https://demo.invalid", "", s.sim.Transport())
+		client, err := s.shared(a, a.key, func() (*auraclient.Client, error) {
+			return s.client(a.config, a.key, "https://demo.invalid", "", s.sim.Transport())
+		})
 		a.client = client
 		return func(context.Context) (*auraclient.Client, error) { return client, nil }, err
 	}
@@ -102,7 +104,9 @@ func (p Process) connector(s *setup, a *account) (func(context.Context) (*auracl
 		if key.Warning != "" {
 			s.log.Warn("credentials", "warning", key.Warning)
 		}
-		client, err := s.client(a.config, key, a.config.BaseURL, a.config.AuthURL, http.DefaultTransport)
+		client, err := s.shared(a, key, func() (*auraclient.Client, error) {
+			return s.client(a.config, key, a.config.BaseURL, a.config.AuthURL, http.DefaultTransport)
+		})
 		if err == nil {
 			a.mu.Lock()
 			defer a.mu.Unlock()
@@ -112,14 +116,52 @@ func (p Process) connector(s *setup, a *account) (func(context.Context) (*auracl
 	}, nil
 }
 
-// budget is how many requests to Aura can be sent at once, of those that any minute allows.
-func (a *account) budget() (left, limit int) {
+// keyed tells one use of an API key at Aura from another. Aura counts the requests of a key, so profiles that use one alike have one
+// client, and with it one budget.
+type keyed struct {
+	id, metricsID         string
+	secret, metricsSecret auraclient.Secret
+	baseURL, authURL      string
+	perMinute             int
+}
+
+func (a *account) keyed(k credentials.Key) keyed {
+	return keyed{
+		id: k.ID, secret: k.Secret, metricsID: k.MetricsID, metricsSecret: k.MetricsSecret,
+		baseURL: a.config.BaseURL, authURL: a.config.AuthURL, perMinute: a.config.RequestsPerMinute,
+	}
+}
+
+// shared returns the client of a key, which it makes where there is none yet.
+func (s *setup) shared(a *account, k credentials.Key, fresh func() (*auraclient.Client, error)) (*auraclient.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if client := s.clients[a.keyed(k)]; client != nil {
+		return client, nil
+	}
+	client, err := fresh()
+	if err == nil {
+		if s.clients == nil {
+			s.clients = map[keyed]*auraclient.Client{}
+		}
+		s.clients[a.keyed(k)] = client
+	}
+	return client, err
+}
+
+// budget is how many requests to Aura can be sent at once, of those that any minute allows, and by which key.
+func (a *account) budget() (left, limit int, by keyed) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.client == nil {
-		return a.config.RequestsPerMinute, a.config.RequestsPerMinute
+	if a.client != nil {
+		left, limit = a.client.Budget()
+		return left, limit, a.keyed(a.key)
 	}
-	return a.client.Budget()
+	k := credentials.Key{ID: a.config.Credentials.ID, Secret: a.config.Credentials.Secret, MetricsID: a.config.MetricsClientID, MetricsSecret: a.config.MetricsClientSecret}
+	if k.ID == "" { // it is looked for when it is needed
+		k.ID = "of profile " + a.config.Name
+	}
+	return a.config.RequestsPerMinute, a.config.RequestsPerMinute, a.keyed(k)
 }
 
 // client makes a client that has sent nothing yet.
@@ -181,11 +223,17 @@ func (a accounts) of(profile string) *account {
 	return nil
 }
 
-// budget is that of all accounts together.
+// budget is that of all accounts together, in which each key counts once.
 func (a accounts) budget() (left, limit int) {
+	keys := map[keyed][2]int{}
 	for _, one := range a.all {
-		l, m := one.budget()
-		left, limit = left+l, limit+m
+		l, m, by := one.budget()
+		if known, has := keys[by]; !has || l < known[0] {
+			keys[by] = [2]int{l, m}
+		}
+	}
+	for _, k := range keys {
+		left, limit = left+k[0], limit+k[1]
 	}
 	return left, limit
 }

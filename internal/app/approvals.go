@@ -278,8 +278,11 @@ func (p Process) changePIN(ctx context.Context, terminal *approval.Terminal, rem
 		return nil
 	}
 	first, err := terminal.Hidden(ctx, "the new PIN, at least 4 characters")
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case len([]rune(first)) < 4:
+		return errors.New("a PIN has at least 4 characters; nothing was changed")
 	}
 	second, err := terminal.Hidden(ctx, "once more")
 	switch {
@@ -287,8 +290,6 @@ func (p Process) changePIN(ctx context.Context, terminal *approval.Terminal, rem
 		return err
 	case first != second:
 		return errors.New("the two differ; nothing was changed")
-	case len([]rune(first)) < 4:
-		return errors.New("a PIN has at least 4 characters; nothing was changed")
 	}
 	if err := pin.Change(first); err != nil {
 		return err

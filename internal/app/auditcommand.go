@@ -10,12 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"aura-mcp/internal/audit"
+	"aura-mcp/internal/op"
 	"aura-mcp/internal/text"
 )
 
 func auditCommand(p Process) *cobra.Command {
 	since := period(7 * 24 * time.Hour)
-	var instance, profile string
+	var instance, profile, principal string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:     "audit",
@@ -29,7 +30,7 @@ func auditCommand(p Process) *cobra.Command {
 			}
 			shown := []audit.Entry{}
 			for _, e := range entries {
-				if (instance == "" || e.About(instance)) && (profile == "" || e.Profile == profile) {
+				if (instance == "" || e.About(instance)) && (profile == "" || e.Profile == profile) && (principal == "" || e.Principal == principal) {
 					shown = append(shown, e)
 				}
 			}
@@ -39,6 +40,9 @@ func auditCommand(p Process) *cobra.Command {
 			if asJSON {
 				return printJSON(p.Stdout, shown)
 			}
+			if len(shown) == 0 && len(entries) > 0 {
+				return p.auditWithout(len(entries), [][2]string{{"by", principal}, {"that is about", instance}, {"in the profile", profile}})
+			}
 			p.auditTable(shown)
 			return nil
 		},
@@ -46,8 +50,21 @@ func auditCommand(p Process) *cobra.Command {
 	c.Flags().Var(&since, "since", "how far back, such as 36h or 30d")
 	c.Flags().StringVar(&instance, "instance", "", "only what was about this database, by `name` or ID")
 	c.Flags().StringVar(&profile, "profile", "", "only what was done in this profile, by its `name`")
+	c.Flags().StringVar(&principal, "principal", "", "only what this one asked for: the `name` of a token, or local")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return c
+}
+
+// auditWithout says that nothing is left of what there is, and by what.
+func (p Process) auditWithout(entries int, filters [][2]string) error {
+	var by strings.Builder
+	for _, f := range filters {
+		if f[1] != "" {
+			by.WriteString(" " + f[0] + " " + text.Quote(f[1]))
+		}
+	}
+	_, err := fmt.Fprintf(p.Stdout, "nothing in this time%s; of %s none is shown\n", &by, quantity(entries, "operation"))
+	return err
 }
 
 func (p Process) auditTable(entries []audit.Entry) {
@@ -60,6 +77,10 @@ func (p Process) auditTable(entries []audit.Entry) {
 	named := slices.ContainsFunc(entries, func(e audit.Entry) bool { return e.Profile != "" })
 	if named {
 		header = append(header, "PROFILE")
+	}
+	others := slices.ContainsFunc(entries, func(e audit.Entry) bool { return e.Principal != op.Local })
+	if others {
+		header = append(header, "WHO")
 	}
 	rows := make([][]string, 0, len(entries))
 	for _, e := range entries {
@@ -74,6 +95,9 @@ func (p Process) auditTable(entries []audit.Entry) {
 		row := []string{e.Time.Local().Format("2006-01-02 15:04:05"), e.Operation, string(e.Standing), about, e.Decision}
 		if named {
 			row = append(row, e.Profile)
+		}
+		if others {
+			row = append(row, who(e))
 		}
 		rows = append(rows, row)
 	}
@@ -114,3 +138,11 @@ func (p *period) String() string {
 
 // Type is what the help calls it.
 func (*period) Type() string { return "time" }
+
+// who asked; what an identity provider calls somebody may be anything.
+func who(e audit.Entry) string {
+	if text.Plain(e.Principal) {
+		return e.Principal
+	}
+	return text.Quote(e.Principal)
+}

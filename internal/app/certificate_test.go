@@ -21,12 +21,18 @@ import (
 // writeCertificate makes a certificate for this machine, writes it and its key, and returns whoever trusts it.
 func writeCertificate(t *testing.T, cert, key, name string) *x509.CertPool {
 	t.Helper()
+	return writeCertificateUntil(t, cert, key, name, time.Now().Add(30*24*time.Hour))
+}
+
+// writeCertificateUntil is writeCertificate for one that ends at a time.
+func writeCertificateUntil(t *testing.T, cert, key, name string, end time.Time) *x509.CertPool {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	about := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotBefore: end.Add(-365 * 24 * time.Hour), NotAfter: end,
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}

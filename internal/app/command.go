@@ -76,6 +76,9 @@ account, "aura-mcp install" enters it into an assistant's configuration, and "au
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		err := check(c, args)
+		if err == nil && c.ValidateFlagGroups() != nil {
+			err = errors.New(excluding(c))
+		}
 		if err == nil {
 			return nil
 		}
@@ -91,6 +94,17 @@ func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
 		}
 		return usageError{fmt.Errorf("%w; %s", err, hint)}
 	}
+}
+
+// excluding names the flags that were given and exclude each other.
+func excluding(c *cobra.Command) string {
+	var given []string
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if len(f.Annotations) > 0 {
+			given = append(given, "--"+f.Name)
+		}
+	})
+	return strings.Join(given, " and ") + " exclude each other"
 }
 
 func addFleetFlags(fs *pflag.FlagSet, f *fleetFlags) {

@@ -15,6 +15,7 @@ import (
 
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/text"
+	"aura-mcp/internal/vault"
 )
 
 func configCommand(p Process) *cobra.Command {
@@ -37,6 +38,10 @@ func configInitCommand(p Process) *cobra.Command {
 		Short: "Write a config file in which everything is explained and nothing is set",
 		Args:  usageArgs(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
+			check := "aura-mcp config check"
+			if name != "" {
+				check += " --config " + name
+			}
 			if name == "" && p.ConfigDir != "" {
 				name = filepath.Join(p.ConfigDir, filepath.FromSlash(config.FileName))
 			}
@@ -46,7 +51,7 @@ func configInitCommand(p Process) *cobra.Command {
 			if err := writeNew(name, config.Template(nil)); err != nil {
 				return err
 			}
-			fmt.Fprintf(p.Stdout, "%s is there now, and only your account can read it. Nothing in it is set yet.\nEdit it, then see what it means with: aura-mcp config check\n", name)
+			fmt.Fprintf(p.Stdout, "%s is there now, and only your account can read it. Nothing in it is set yet.\nEdit it, then see what it means with: %s\n", name, check)
 			return nil
 		},
 	}
@@ -86,6 +91,7 @@ type shownSettings struct {
 	Exists   bool           `json:"exists"`
 	Problems []string       `json:"problems,omitempty"`
 	Warnings []string       `json:"warnings,omitempty"`
+	Serves   []string       `json:"serves,omitempty"` // how the server is reached and by whom, where that is over HTTP
 	Profiles []shownProfile `json:"profiles,omitempty"`
 }
 
@@ -99,7 +105,7 @@ func (p Process) settings(f fleetFlags) (config.Profiles, error) {
 	if err := p.addAccounts(s, f.simState); err != nil {
 		return loaded, usageError{err}
 	}
-	return loaded, nil
+	return p.checkServing(loaded)
 }
 
 func (p Process) shown(f fleetFlags) (shownSettings, config.Profiles, error) {
@@ -109,8 +115,10 @@ func (p Process) shown(f fleetFlags) (shownSettings, config.Profiles, error) {
 		out.Problems = strings.Split(err.Error(), "\n")
 		return out, loaded, err
 	}
+	r := newRemote(loaded)
+	out.Serves = r.means()
 	for _, c := range loaded.All {
-		one := shownProfile{Name: c.Name, Default: len(loaded.All) > 1 && c.Name == loaded.Default, Credentials: credentialsOf(c), Settings: c.Effective(), Means: meaning(c)}
+		one := shownProfile{Name: c.Name, Default: len(loaded.All) > 1 && c.Name == loaded.Default, Credentials: credentialsOf(c), Settings: c.Effective(), Means: meaning(c, (&setup{remote: r}).sink(c))}
 		out.Profiles = append(out.Profiles, one)
 	}
 	return out, loaded, nil
@@ -190,6 +198,12 @@ tries them. Exit status: 0 they are good, 2 there are mistakes, each named with 
 			}
 			s := newScreen(p.Stdout, p.Environ)
 			s.line("%s %s", s.paint(green, "✓"), fileLine(loaded))
+			for n, m := range shown.Serves {
+				if n == 0 {
+					s.line("")
+				}
+				s.item(m)
+			}
 			for _, one := range shown.Profiles {
 				if loaded.Named {
 					s.line("\n%s", s.paint(bold, "profile "+one.Name+defaultMark(one)))
@@ -226,8 +240,8 @@ func defaultMark(p shownProfile) string {
 	return ""
 }
 
-// meaning says in words what a profile's policy does.
-func meaning(c config.Config) (out []string) {
+// meaning says in words what a profile's policy does, and where passwords go in the end.
+func meaning(c config.Config, sink vault.Sink) (out []string) {
 	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if c.ReadOnly {
 		say("looks only: nothing can be changed (read_only)")
@@ -251,7 +265,10 @@ func meaning(c config.Config) (out []string) {
 	if !c.SafetySnapshots {
 		say("takes no snapshot before it replaces the data of a database")
 	}
-	say("one-time passwords go to: %s", map[string]string{"file": "a private file", "keyring": "the system's keyring", "reveal": "the assistant's conversation"}[c.SecretSink])
+	say("one-time passwords go to: %s", map[vault.Sink]string{
+		vault.File: "a private file", vault.Keyring: "the system's keyring", vault.Reveal: "the assistant's conversation",
+		vault.Page: "the approval page, which shows each once to whoever had the database created",
+	}[sink])
 	if n := len(c.Health) + len(c.HealthFor); n > 0 {
 		say("judges health by thresholds of your own (%d)", n)
 	}

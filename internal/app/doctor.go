@@ -127,6 +127,10 @@ func (d *doctor) examine(ctx context.Context) int {
 		return ExitUsage
 	}
 	d.tell(finding{Check: "settings", Status: fine, Message: settingsLine(settings, d.flags.demo)})
+	remote := newRemote(settings)
+	for _, m := range remote.means() {
+		d.tell(finding{Check: "serving", Status: note, Message: m})
+	}
 	for _, n := range settings.Notices {
 		d.tell(finding{Check: "settings", Status: warning, Message: n})
 	}
@@ -141,8 +145,13 @@ func (d *doctor) examine(ctx context.Context) int {
 	for _, a := range s.accounts.all {
 		d.account(ctx, s, a)
 	}
-	d.places(s)
-	d.ways(s)
+	d.places(s, remote)
+	if remote == nil || remote.ownOnly() {
+		d.ways(s)
+	} else {
+		d.waysOverHTTP(s, remote)
+	}
+	d.beforehand(s)
 	if d.count(problem) > 0 {
 		return ExitFailure
 	}

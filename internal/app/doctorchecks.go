@@ -180,10 +180,10 @@ func (a *account) read(ctx context.Context, name string, arguments map[string]an
 }
 
 // places checks where passwords and the audit go.
-func (d *doctor) places(s *setup) {
-	tried := map[string]bool{}
+func (d *doctor) places(s *setup, r *remote) {
+	tried := map[vault.Sink]bool{}
 	for _, a := range s.accounts.all {
-		sink := a.config.SecretSink
+		sink := (&setup{remote: r}).sink(a.config)
 		if tried[sink] {
 			continue
 		}
@@ -210,18 +210,24 @@ func (d *doctor) mendPlace() string {
 	return "mend that"
 }
 
-func (d *doctor) secrets(sink string, demo bool) finding {
+func (d *doctor) secrets(sink vault.Sink, demo bool) finding {
 	f := finding{Check: "passwords", Status: fine}
-	slot, err := vault.New(vault.Sink(sink), d.process.secrets(demo)).Prepare("doctor", "")
+	tried := sink
+	if sink == vault.Page {
+		tried = vault.File // in the same place; a directory of somebody's own would stay behind
+	}
+	slot, err := vault.New(tried, d.process.secrets(demo)).Prepare("doctor", "")
 	switch {
 	case err != nil:
 		f.Status, f.Message = problem, "one-time passwords could not be kept: "+err.Error()
 		f.Next = d.mendPlace() + ", or choose another place with the setting secret_sink; until then no database is created"
 		return f
-	case sink == string(vault.Reveal):
+	case sink == vault.Reveal:
 		f.Status, f.Message, f.Next = warning, "one-time passwords go into the assistant's conversation (secret_sink)", "set secret_sink to file or keyring, unless you want that"
-	case sink == string(vault.Keyring):
+	case sink == vault.Keyring:
 		f.Message = "one-time passwords go to the system's keyring, which can be written"
+	case sink == vault.Page:
+		f.Message = "one-time passwords wait in " + d.process.secrets(demo) + ", which can be written, until whoever had the database created sees them on the approval page"
 	default:
 		f.Message = "one-time passwords go to " + d.process.secrets(demo) + ", which can be written"
 	}
@@ -229,7 +235,7 @@ func (d *doctor) secrets(sink string, demo bool) finding {
 	return f
 }
 
-// ways checks how the person can be asked, and lists what they have approved beforehand.
+// ways checks how the person can be asked.
 func (d *doctor) ways(s *setup) {
 	terminal := finding{Check: "terminal", Status: note, Message: "there is none here; aura-mcp approve and aura-mcp call ask at one"}
 	if t, err := d.process.Terminal(); err == nil {
@@ -250,7 +256,27 @@ func (d *doctor) ways(s *setup) {
 		if browserErr != nil && slices.Contains(pinned, "page") {
 			d.tell(finding{Check: "approval", Profile: a.caller, Status: problem, Message: "the setting approval wants the approval page, and there is no browser here", Next: "set approval to auto or terminal, or run the server where there is a browser"})
 		}
-		if slices.Contains(pinned, "never") {
+	}
+}
+
+// waysOverHTTP checks how people elsewhere can be asked. How each of them approves is told with the settings.
+func (d *doctor) waysOverHTTP(s *setup, r *remote) {
+	d.tell(finding{Check: "browser", Status: note, Message: "none is needed here: this server shows the approval page to people in their own browsers"})
+	for _, a := range s.accounts.all {
+		ways := a.config.Approval
+		for _, way := range []string{"elicitation", "terminal"} {
+			if slices.Contains([]string{ways.Billable, ways.Disruptive, ways.Destructive}, way) && (way == "terminal" || !r.TrustClient) {
+				d.tell(finding{Check: "approval", Profile: a.caller, Status: problem, Message: fmt.Sprintf("the setting approval wants %s, which people who come over HTTP do not have", way), Next: "set approval to auto or page"})
+			}
+		}
+	}
+}
+
+// beforehand lists what nobody is asked about any more.
+func (d *doctor) beforehand(s *setup) {
+	for _, a := range s.accounts.all {
+		ways := a.config.Approval
+		if slices.Contains([]string{ways.Billable, ways.Disruptive, ways.Destructive}, "never") {
 			d.tell(finding{Check: "approval", Profile: a.caller, Status: note, Message: "the setting approval switches off what needs an approval (never)"})
 		}
 		for _, rule := range a.config.Preapproved {

@@ -241,3 +241,17 @@ func TestWhereNobodyIsAskedNothingIsReadForThem(t *testing.T) {
 		}
 	})
 }
+
+func TestARefusalSaysThatWhatIsApprovedBeforehandIsUsedUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, func(o *rigOptions) {
+			o.policy = guard.Policy{Standing: []guard.Standing{{Operations: []string{"pause_instance"}, Names: []string{"sta*", "sho*"}, MaxPerDay: 1}}}
+		})
+		c := r.connect(modern, nil)
+		r.refuses(c, "pause_instance", map[string]any{"instances": []any{"staging", "shop"}}, "approved beforehand does not suffice today (0 of 1 databases are used, and this takes 2)", `Pause these databases: "staging", "shop".`)
+		must[tools.InstanceChange](r, c, "pause_instance", map[string]any{"instance": "staging"})
+		r.refuses(c, "pause_instance", map[string]any{"instance": "shop"}, "needs a person's approval", "approved beforehand does not suffice today (1 of 1 databases are used, and this takes 1)")
+		r.refuses(c, "delete_instance", map[string]any{"instance": "prod"}, "needs a person's approval, and this client")
+	})
+}

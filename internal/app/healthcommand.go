@@ -177,8 +177,10 @@ func (h *healthView) print(answer string) (int, error) {
 		out.Reset()
 		out.WriteString(answer)
 	}
-	_, err := fmt.Fprintln(h.process.Stdout, out.String())
-	return healthExit(verdict.Status), err
+	if _, err := fmt.Fprintln(h.process.Stdout, out.String()); err != nil {
+		return healthExit(""), err
+	}
+	return healthExit(verdict.Status), nil
 }
 
 // begin makes room for a verdict: over the one before on a terminal, below it elsewhere.

@@ -44,10 +44,10 @@ type remote struct {
 	token    *config.Token // of whoever started the server, where the settings have none
 	base     *url.URL      // where clients and browsers reach the server, once it listens
 	pages    *approval.Remote
+	tls      *tls.Config // nil without a certificate
 }
 
-// overHTTP prepares the setup for a server over HTTP, if the settings want one. It judges everything that can be judged
-// before there is a listener.
+// overHTTP prepares the setup for a server over HTTP, if the settings want one and are good for that.
 func (s *setup) overHTTP(p Process, f fleetFlags) error {
 	r := &remote{Serving: s.settings.Serving, process: p, demo: f.demo, settings: s.settings}
 	if r.Transport == config.Stdio {
@@ -64,7 +64,7 @@ func (s *setup) overHTTP(p Process, f fleetFlags) error {
 	}
 	s.log = slog.New(httpd.Logger(handler))
 	r.log = s.log
-	if err := errors.Join(r.checkListener(), r.checkAccess()); err != nil {
+	if err := r.check(); err != nil {
 		return usageError{err}
 	}
 	var err error
@@ -76,10 +76,19 @@ func (s *setup) overHTTP(p Process, f fleetFlags) error {
 	return nil
 }
 
+// check judges everything that can be judged before there is a listener, for the start and for the commands that check settings.
+func (r *remote) check() error { return errors.Join(r.checkListener(), r.checkAccess()) }
+
 // checkListener: what goes over a network goes encrypted, or the person says that somebody else sees to that.
 func (r *remote) checkListener() error {
 	if (r.TLSCert == "") != (r.TLSKey == "") {
 		return errors.New("tls_cert and tls_key go together: set both")
+	}
+	if r.TLSCert != "" {
+		var err error
+		if r.tls, err = httpd.TLS(r.TLSCert, r.TLSKey, r.log); err != nil {
+			return err
+		}
 	}
 	if r.onLoopback() {
 		return nil
@@ -164,7 +173,10 @@ func profileNamed(p config.Profiles, name string) (string, error) {
 	}
 	c, ok := p.Get(cmp.Or(name, p.Default))
 	if !ok {
-		return "", fmt.Errorf("there is no profile %s; allowed: %s", text.Quote(name), names)
+		if _, brought := p.Get(config.EnvironmentName); brought {
+			names += ". AURA_CLIENT_ID in the environment replaces the profiles of the file; for a profile to use it, set credentials = { source = \"env\" } there"
+		}
+		return "", fmt.Errorf("there is no profile %s; allowed: %s", text.Quote(cmp.Or(name, p.Default)), names)
 	}
 	return callerProfile(p, c), nil
 }
@@ -279,7 +291,7 @@ func (s *setup) serveHTTP(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = l.Close() }() // at the latest
-	r.base = r.reachedAt(l)
+	r.base = r.reachedAt(l.Addr().String())
 	address := r.address()
 	if err := r.ownToken(dir, address); err != nil {
 		return err
@@ -341,22 +353,18 @@ func (r *remote) listen(ctx context.Context) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	if r.TLSCert == "" {
+	if r.tls == nil {
 		return l, nil
 	}
-	c, err := httpd.TLS(r.TLSCert, r.TLSKey, r.log)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return tls.NewListener(l, c), nil
+	return tls.NewListener(l, r.tls), nil
 }
 
 // reachedAt is where clients and browsers reach the server.
-func (r *remote) reachedAt(l net.Listener) *url.URL {
+func (r *remote) reachedAt(listen string) *url.URL {
 	if r.PublicURL != nil {
 		return r.PublicURL
 	}
-	base := &url.URL{Scheme: "http", Host: l.Addr().String()}
+	base := &url.URL{Scheme: "http", Host: listen}
 	if r.TLSCert != "" {
 		base.Scheme = "https"
 	}

@@ -203,3 +203,18 @@ func TestPrincipalsHaveTheirOwnJournal(t *testing.T) {
 		t.Errorf("another's operation is in the list: %s", text)
 	}
 }
+
+func TestASettingThatCountsAtTheStartOnlyIsNamedWhenItChanges(t *testing.T) {
+	t.Parallel()
+	token, table := tokenFor("anna", "")
+	s := serve(t, "secret_sink = \"file\"\n"+table, nil, "--demo")
+	s.expect(post(token, hello), http.StatusOK)
+	s.settings("secret_sink = \"file\"\nread_only = true\nlog_format = \"json\"\nrequests_per_minute = 25\n[health.cpu]\nwarning = 0.5\n" + table)
+	s.expect(post(token, hello), http.StatusOK)
+	s.wait(`level=WARN msg="these settings have changed.*" settings="requests_per_minute, log_format, health"`, func([]string) {})
+	s.settings("secret_sink = \"file\"\nread_only = true\n" + table)
+	s.expect(post(token, hello), http.StatusOK)
+	if n := strings.Count(s.log.String(), "these settings have changed"); n != 1 {
+		t.Errorf("it was said %d times:\n%s", n, s.log)
+	}
+}

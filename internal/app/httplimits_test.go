@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -331,13 +332,43 @@ func TestARenewedCertificateIsUsed(t *testing.T) {
 	if name := shown(first); name != "first" {
 		t.Errorf("with a broken file it shows %s", name)
 	}
-	second := writeCertificate(t, cert, key, "second")
+	second := writeCertificateUntil(t, cert, key, "second", time.Now().Add(time.Hour))
 	deadline := time.Now().Add(30 * time.Second)
 	for shown(second) != "second" && time.Now().Before(deadline) {
 		<-time.After(200 * time.Millisecond)
 	}
 	if name := shown(second); name != "second" {
 		t.Errorf("it still shows %s", name)
+	}
+	s.wait("the certificate expires soon", func([]string) {})
+}
+
+func TestACertificateThatEndsIsSaid(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		left time.Duration
+		want string
+	}{
+		{-49 * time.Hour, `level=WARN msg="the certificate has expired, so clients refuse this server" file=\S+ until=\S+`},
+		{5 * 24 * time.Hour, `level=WARN msg="the certificate expires soon" file=\S+ until=\S+`},
+	} {
+		dir := t.TempDir()
+		cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+		writeCertificateUntil(t, cert, key, "first", time.Now().Add(tt.left))
+		s := serve(t, "", nil, "--demo", "--tls-cert", cert, "--tls-key", key)
+		s.wait(tt.want, func([]string) {})
+		var out bytes.Buffer
+		p := Process{Args: []string{"config", "check"}, Environ: []string{"AURA_MCP_TRANSPORT=http", "AURA_MCP_TLS_CERT=" + cert, "AURA_MCP_TLS_KEY=" + key}, Stdout: &out, Stderr: &out}
+		if code := Run(t.Context(), p); code != ExitOK || !strings.Contains(out.String(), cert+": the certificate ") {
+			t.Errorf("config check ends with %d:\n%s", code, &out)
+		}
+	}
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writeCertificate(t, cert, key, "first")
+	s := serve(t, "", nil, "--demo", "--tls-cert", cert, "--tls-key", key)
+	if log := s.log.String(); strings.Contains(log, "expire") {
+		t.Errorf("nothing is wrong with this one:\n%s", log)
 	}
 }
 

@@ -159,3 +159,29 @@ func TestASubscriberHearsOfTheirOwnProfile(t *testing.T) {
 		t.Error("no word of the change")
 	}
 }
+
+// Aura counts the requests of an API key, whatever profiles use it.
+func TestProfilesWithOneKeyHaveOneBudget(t *testing.T) {
+	t.Parallel()
+	anna, annas := tokenFor("anna", `profile = "work"`)
+	bob, bobs := tokenFor("bob", `profile = "play"`)
+	sim, err := aurasim.New(aurasim.Options{Speed: 1000, NoScheduledSnapshots: true, State: aurasim.DemoState(time.Now())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := httptest.NewServer(sim)
+	t.Cleanup(h.Close)
+	s := serve(t, fmt.Sprintf("secret_sink = \"page\"\nbase_url = %q\nauth_url = %q\n[profiles.work]\ncredentials = { source = \"env\" }\n[profiles.play]\ncredentials = { source = \"env\" }\nread_only = true\n", h.URL, h.URL+"/oauth/token")+annas+bobs,
+		[]string{"AURA_CLIENT_ID=" + aurasim.DemoClientID, "AURA_CLIENT_SECRET=" + aurasim.DemoClientSecret})
+	for _, token := range []string{anna, bob} {
+		if total := s.metric(token, "aura_mcp_aura_budget"); total != "120" {
+			t.Errorf("the budget is %s, want that of one key", total)
+		}
+		if text, failed := s.call(s.client(modern, token), "list_tenants", nil); failed {
+			t.Error(text)
+		}
+	}
+	if total, left := s.metric(anna, "aura_mcp_aura_budget"), s.metric(anna, "aura_mcp_aura_budget_left"); total != "120" || left != "118" {
+		t.Errorf("after two requests %s of %s are left", left, total)
+	}
+}

@@ -31,6 +31,7 @@ type policySource struct {
 	log  *slog.Logger
 
 	begun time.Time
+	start config.Profiles
 
 	mu   sync.Mutex
 	last map[string]guard.Policy // by profile, as callers have it: the last that could be read
@@ -52,7 +53,7 @@ func stampOf(file string) stamp {
 
 // newPolicySource begins with the settings as they were read at the start.
 func newPolicySource(p config.Profiles, load func() (config.Profiles, error), log *slog.Logger) *policySource {
-	return &policySource{load: load, file: p.File, log: log, begun: time.Now(), last: policies(p), from: p, seen: stampOf(p.File)}
+	return &policySource{load: load, file: p.File, log: log, begun: time.Now(), start: p, last: policies(p), from: p, seen: stampOf(p.File)}
 }
 
 // callerProfile is a profile as callers have it: without a name where the settings give none.
@@ -99,6 +100,7 @@ func (s *policySource) read() {
 		if s.err == nil {
 			s.last, s.from = next, p
 			s.log.Info("settings read again", "file", s.file)
+			s.tellRestart(p)
 			return
 		}
 	}

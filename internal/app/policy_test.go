@@ -21,6 +21,7 @@ import (
 	"aura-mcp/internal/audit"
 	"aura-mcp/internal/config"
 	"aura-mcp/internal/guard"
+	"aura-mcp/internal/op"
 	"aura-mcp/tools"
 )
 
@@ -332,14 +333,19 @@ func TestABrokenPolicyStopsWhatChanges(t *testing.T) {
 // The settings know the tools by a list of their own, so that they need no catalogue.
 func TestTheSettingsKnowEveryTool(t *testing.T) {
 	t.Parallel()
-	var want []string
+	var all, destroying []string
 	for _, o := range tools.New(tools.Options{}).Catalog() {
-		want = append(want, o.Spec.Name)
+		all = append(all, o.Spec.Name)
+		if o.Spec.Effects.Has(op.Destructive) {
+			destroying = append(destroying, o.Spec.Name)
+		}
 	}
-	got := config.Tools()
-	slices.Sort(want)
-	slices.Sort(got)
-	if diff := cmp.Diff(want, got); diff != "" {
+	slices.Sort(all)
+	slices.Sort(destroying)
+	if diff := cmp.Diff(all, slices.Sorted(slices.Values(config.Tools()))); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(destroying, slices.Sorted(slices.Values(config.Destroying()))); diff != "" {
 		t.Error(diff)
 	}
 }

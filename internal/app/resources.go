@@ -91,7 +91,7 @@ func ways(a guard.WayByEffect, remote bool) []string {
 		way := cmp.Or(row.way, a.Default, guard.Auto)
 		of[way] = append(of[way], row.words)
 	}
-	out := []string{"What a person approves is one operation on its target as it is at that moment: they type `yes`, or the exact name where something is destroyed. An approval serves once."}
+	out := []string{"What a person approves is one operation on its target as it is at that moment: they press a button of the page or type `yes`, or type the exact name where something is destroyed. An approval serves once."}
 	for _, way := range guard.Ways() {
 		if of[way] != nil {
 			out = append(out, fmt.Sprintf("What %s is put to the person %s.", strings.Join(of[way], " or "), wayWords(way, remote)))

@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -77,7 +78,18 @@ func (e exitError) Error() string { return e.message }
 
 // Run executes one command line and returns the exit code.
 func Run(ctx context.Context, p Process) int {
-	err := rootCommand(p).ExecuteContext(ctx) //nolint:contextcheck // cobra hands the context to each command
+	out := &output{Writer: p.Stdout}
+	p.Stdout = out
+	root := rootCommand(p) //nolint:contextcheck // cobra hands the context to each command
+	mistake := strict(root)
+	command, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		err = mistake()
+	}
+	verdict, isVerdict := errors.AsType[exitError](err)
+	if out.err != nil && command != root && (err == nil || isVerdict && verdict.message == "") { // the server sees for itself
+		err = exitError{code: max(verdict.code, ExitFailure), message: "standard output: " + out.err.Error()}
+	}
 	if err == nil {
 		return ExitOK
 	}
@@ -109,6 +121,9 @@ type setup struct {
 	sim      *aurasim.Server // the demo's
 	remote   *remote         // nil on stdio and in commands
 	close    func()          // ends the ways to the person
+
+	mu      sync.Mutex // of clients
+	clients map[keyed]*auraclient.Client
 }
 
 // flags of the commands that work on a fleet.

@@ -21,7 +21,11 @@ type screen struct {
 }
 
 func newScreen(out io.Writer, environ []string) screen {
-	f, ok := out.(*os.File)
+	behind := out
+	if o, ok := out.(*output); ok {
+		behind = o.Writer
+	}
+	f, ok := behind.(*os.File)
 	terminal := ok && term.IsTerminal(int(f.Fd()))
 	plain := slices.ContainsFunc(environ, func(e string) bool { return strings.HasPrefix(e, "NO_COLOR=") && e != "NO_COLOR=" })
 	replaces := terminal && !slices.Contains(environ, "TERM=dumb")

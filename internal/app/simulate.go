@@ -2,10 +2,12 @@ package app
 
 import (
 	"fmt"
+	"net"
 
 	"github.com/spf13/cobra"
 
 	"aura-mcp/internal/aurasim"
+	"aura-mcp/internal/httpd"
 )
 
 func simulateCommand(p Process) *cobra.Command {
@@ -29,6 +31,9 @@ variables that it prints. Its state lives in memory and is gone when it ends.`,
 			l, err := sim.Listen(listen)
 			if err != nil {
 				return usageError{fmt.Errorf("--listen: %w", err)}
+			}
+			if host, _, err := net.SplitHostPort(listen); err == nil && host != "" && !httpd.Loopback(host) {
+				fmt.Fprintf(p.Stderr, "warning: other machines can reach %s, with credentials that everybody knows\n", listen)
 			}
 			fmt.Fprintf(p.Stdout, "The simulated Aura API listens on %s. Nothing here is real. Stop it with Ctrl-C.\n\nexport AURA_BASE_URL=%s\nexport AURA_AUTH_URL=%s/oauth/token\n",
 				l.URL(), l.URL(), l.URL())

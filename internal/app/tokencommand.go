@@ -49,7 +49,7 @@ the token: --passphrase asks for one at this terminal, and "aura-mcp token passp
 	c.Flags().VarP(&settingFlag{set: f.set, key: "config"}, "config", "", "use this config `file` instead of the user's own")
 	c.Flags().BoolVar(&t.ReadOnly, "read-only", false, "the token is for reading only")
 	c.Flags().StringVar(&t.Profile, "profile", "", "the profile that the token works with")
-	c.Flags().BoolVar(&show, "print", false, "print what goes into the config file instead of writing it there")
+	c.Flags().BoolVar(&show, "print", false, "print what goes into the config file instead of writing it there; the token goes to standard error")
 	c.Flags().BoolVar(&withPassphrase, "passphrase", false, "ask for the passphrase with which its person approves, too")
 	return c
 }
@@ -101,12 +101,8 @@ func (p Process) changePassphrase(ctx context.Context, f fleetFlags, name string
 	if err != nil {
 		return err
 	}
-	file, err := filepath.EvalSymlinks(c.File)
-	if err == nil {
-		err = atomicfile.Write(file, []byte(changed))
-	}
-	if err != nil {
-		return fmt.Errorf("config file: %w", err)
+	if err := p.replaceSettings(f, c.File, changed); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(p.Stdout, "the passphrase of %s is set in %s\n", name, c.File)
 	return err
@@ -120,8 +116,11 @@ func (p Process) askPassphrase(ctx context.Context) (hash string, err error) {
 	}
 	defer terminal.Close()
 	first, err := terminal.Hidden(ctx, fmt.Sprintf("the passphrase, at least %d characters", minPassphrase))
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case len([]rune(first)) < minPassphrase:
+		return "", fmt.Errorf("a passphrase has at least %d characters; nothing was changed", minPassphrase)
 	}
 	second, err := terminal.Hidden(ctx, "once more")
 	switch {
@@ -129,8 +128,6 @@ func (p Process) askPassphrase(ctx context.Context) (hash string, err error) {
 		return "", err
 	case first != second:
 		return "", errors.New("the two differ; nothing was changed")
-	case len([]rune(first)) < minPassphrase:
-		return "", fmt.Errorf("a passphrase has at least %d characters; nothing was changed", minPassphrase)
 	}
 	return passphrase.Hash(first), nil
 }
@@ -160,14 +157,18 @@ func (p Process) createToken(ctx context.Context, f fleetFlags, t config.Token, 
 	token, digest := httpd.NewToken()
 	t.SHA256 = digest
 	if show {
-		_, err := fmt.Fprintf(p.Stdout, "%s\n", token)
-		fmt.Fprintf(p.Stderr, "Add this at the end of the config file:\n%s", tokenTable(t))
+		_, err := fmt.Fprint(p.Stdout, tokenTable(t))
+		fmt.Fprintf(p.Stderr, "Standard output goes to the end of the config file. This is the token of %s; it is shown this once:\n%s\n", t.Name, token)
 		return err
 	}
 	if c.File == "" {
 		return errors.New("this account has no directory for settings: name a file with --config, or use --print")
 	}
-	if err := appendTo(c.File, tokenTable(t)); err != nil {
+	content, err := readOrNothing(c.File)
+	if err != nil {
+		return fmt.Errorf("config file: %w", err)
+	}
+	if err := p.replaceSettings(f, c.File, string(content)+tokenTable(t)); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(p.Stdout, "%s\n", token)
@@ -200,17 +201,16 @@ func tokenTable(t config.Token) string {
 	return b.String()
 }
 
-// appendTo adds to the end of a file, where a table is always one of its own. A new file is the account's alone.
-func appendTo(name, content string) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return fmt.Errorf("config file: %w", err)
+// replaceSettings puts new content into the config file, which it can be read with: a mistake would stop every server.
+func (p Process) replaceSettings(f fleetFlags, file, content string) error {
+	read := func(string) ([]byte, error) { return []byte(content), nil }
+	if _, err := config.Load(config.Sources{Flags: f.set, Environ: p.Environ, Dir: p.ConfigDir, ReadFile: read}); err != nil {
+		return fmt.Errorf("%s would be a mistake with the table of the token, so nothing was written: %w\nwrite each token that is in a list, tokens = […], as a table of its own, [[tokens]], and try again", file, err)
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return fmt.Errorf("config file: %w", err)
+	if target, err := filepath.EvalSymlinks(file); err == nil { // else there is no such file yet
+		file = target
 	}
-	_, wrote := f.WriteString(content)
-	if err := errors.Join(wrote, f.Sync(), f.Close()); err != nil {
+	if err := atomicfile.Write(file, []byte(content)); err != nil {
 		return fmt.Errorf("config file: %w", err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -31,7 +32,7 @@ func (s *Server) Listen(addr string) (*Listener, error) {
 		return nil, fmt.Errorf("aurasim: %w", err)
 	}
 	l := &Listener{
-		url:    "http://" + ln.Addr().String(),
+		url:    "http://" + reached(ln.Addr()),
 		server: &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second},
 		served: make(chan struct{}),
 	}
@@ -40,6 +41,14 @@ func (s *Server) Listen(addr string) (*Listener, error) {
 		_ = l.server.Serve(ln) // its error is always that it was closed, or that the socket broke: nothing to do about
 	}()
 	return l, nil
+}
+
+// reached is an address that clients on this machine can use: one that stands for all of its addresses is none.
+func reached(a net.Addr) string {
+	if tcp, ok := a.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+	}
+	return a.String()
 }
 
 // URL is where it listens, without a path: http://127.0.0.1:41234.

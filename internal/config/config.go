@@ -98,7 +98,8 @@ type layers struct {
 	fileName             string
 }
 
-// Load reads all layers and applies the rules between them. Its error names the setting, where it stands and what is allowed.
+// Load reads all layers and applies the rules between them. Its error names the setting, where it stands and what is allowed; the
+// file is told all the same.
 func Load(s Sources) (Profiles, error) {
 	l := layers{Sources: s, flags: layer{}, defaults: layer{}}
 	for key, text := range s.Flags {
@@ -115,13 +116,13 @@ func Load(s Sources) (Profiles, error) {
 		return Profiles{}, err
 	}
 	l.fileName = s.fileName(l.flags, l.env)
-	if l.file, err = l.readFile(); err != nil {
-		return Profiles{}, err
-	}
+	l.file, err = l.readFile()
+	problems := []error{err}
 	for _, layer := range append([]layer{l.flags, l.env}, l.file.layers()...) {
-		if err := layer.check(); err != nil {
-			return Profiles{}, err
-		}
+		problems = append(problems, layer.check())
+	}
+	if err := errors.Join(problems...); err != nil {
+		return Profiles{File: l.fileName, Exists: l.file.exists}, err
 	}
 	return l.profiles()
 }

@@ -74,6 +74,7 @@ func TestMistakesInSettingsAreNamed(t *testing.T) {
 		{"a standing approval without a name", "[[preapproved]]\noperations = [\"pause_instance\"]\nmax_per_day = 1\n", nil, nil, []string{"config.toml:1", "preapproved", "names"}},
 		{"a standing approval for everything", "[[preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"*\"]\nmax_per_day = 1\n", nil, nil, []string{"pattern *"}},
 		{"a standing approval without a limit", "[[preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"ci-*\"]\n", nil, nil, []string{"max_per_day"}},
+		{"a standing approval for what destroys", "[[preapproved]]\noperations = [\"pause_instance\", \"delete_instance\"]\nnames = [\"ci-*\"]\nmax_per_day = 1\n", nil, nil, []string{"preapproved", "delete_instance", "destroys", "asked about each time"}},
 		{"a misspelt key of a table", "[[preapproved]]\noperation = [\"pause_instance\"]\n", nil, nil, []string{"preapproved", `"operation"`}},
 		{"a bound of the wrong kind", "[health.cpu]\nwarning = \"high\"\n", nil, nil, []string{"config.toml: line 2", "health.cpu.warning"}},
 		{"thresholds for no names", "[[health_for]]\n[health_for.signals.cpu]\nwarning = 0.5\n", nil, nil, []string{"config.toml:1", "health_for", "names"}},

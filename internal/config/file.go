@@ -81,7 +81,7 @@ func (l layers) readFile() (file, error) {
 	case errors.Is(err, fs.ErrNotExist) && named.text == "":
 		return file{blank: true}, nil
 	case err != nil:
-		return file{}, fmt.Errorf("config file: %w", err)
+		return file{exists: !errors.Is(err, fs.ErrNotExist)}, fmt.Errorf("config file: %w", err)
 	}
 	return parse(l.fileName, string(content))
 }
@@ -106,7 +106,7 @@ func parse(name, content string) (file, error) {
 	var raw map[string]toml.Primitive
 	var err error
 	if r.meta, err = toml.Decode(content, &raw); err != nil {
-		return file{}, r.located(err)
+		return file{exists: true}, r.located(err)
 	}
 	f := file{exists: true, blank: strings.TrimSpace(content) == ""}
 	if p, given := raw[profilesKey]; given {
@@ -133,6 +133,11 @@ func (r *reader) located(err error) error {
 
 func (r *reader) origin(path ...string) string {
 	return fmt.Sprintf("%s:%d", r.name, lineOf(r.content, path...))
+}
+
+// originOf is the origin of one of the tables of an array.
+func (r *reader) originOf(n int, path []string) string {
+	return fmt.Sprintf("%s:%d", r.name, lineOfTable(r.content, n, path...))
 }
 
 func (r *reader) problem(origin, format string, args ...any) {

@@ -27,6 +27,20 @@ func lineOf(content string, path ...string) int {
 	return best
 }
 
+// lineOfTable finds the line of one of the tables of an array, the first being 0: of [[tokens]], say.
+func lineOfTable(content string, n int, path ...string) int {
+	for at, line := range strings.Split(content, "\n") {
+		header, ok := strings.CutPrefix(strings.TrimSpace(line), "[[")
+		if header, _, _ = strings.Cut(header, "]"); !ok || !slices.Equal(segments(header), path) {
+			continue
+		}
+		if n--; n < 0 {
+			return at + 1
+		}
+	}
+	return lineOf(content, path...) // it is a list on one line
+}
+
 // segments splits a dotted key. A dot inside quotes is not worth the code: it would only cost a line number.
 func segments(key string) []string {
 	parts := strings.Split(key, ".")

@@ -22,6 +22,11 @@ func Tools() []string {
 	}
 }
 
+// Destroying are the names of the tools that destroy, which nobody can approve beforehand.
+func Destroying() []string {
+	return []string{"delete_instance", "overwrite_instance", "upgrade_instance", "restore_snapshot", "delete_customer_managed_key"}
+}
+
 // types are the types of databases that can be created.
 func types() []string {
 	return []string{

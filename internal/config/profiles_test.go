@@ -224,7 +224,7 @@ func TestMistakesInProfilesAreNamed(t *testing.T) {
 		{"the CLI's to another address", "credentials = { source = \"aura-cli\" }\n", evil, nil, []string{"environment AURA_BASE_URL", "another address"}},
 		{"one profile's to another address", twoProfiles, evil, nil, []string{"environment AURA_BASE_URL", "config.toml:22", "another address"}},
 		{"a threshold of the wrong kind in a profile", "[profiles.a.health.cpu]\nwarning = \"high\"\n", nil, nil, []string{"config.toml", "line 2", "warning"}},
-		{"a misspelt threshold in a profile", "[profiles.a.health.cpu]\nwarn = 0.5\n", nil, nil, []string{"config.toml:1", `"cpu.warn"`}},
+		{"a misspelt threshold in a profile", "[profiles.a.health.cpu]\nwarn = 0.5\n", nil, nil, []string{"config.toml:2", `"cpu.warn"`}},
 		{"a standing approval for everything in a profile", "[profiles.a]\n[[profiles.a.preapproved]]\noperations = [\"pause_instance\"]\nnames = [\"*\"]\nmax_per_day = 1\n", nil, nil, []string{"config.toml:2", "pattern *"}},
 	}
 	for _, tt := range tests {

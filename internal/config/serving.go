@@ -182,31 +182,31 @@ func CheckTokenName(name string) error {
 	return nil
 }
 
-func (t Tables) checkServing() (problems map[string][]error) {
-	problems = map[string][]error{}
-	names := map[string]bool{}
-	for _, token := range t.Tokens {
-		if err := CheckTokenName(token.Name); err != nil {
-			problems["tokens"] = append(problems["tokens"], err)
-		}
-		if raw, err := hex.DecodeString(token.SHA256); err != nil || len(raw) != 32 || token.SHA256 != strings.ToLower(token.SHA256) {
-			problems["tokens"] = append(problems["tokens"], fmt.Errorf("%s needs sha256, 64 hexadecimal digits as `aura-mcp token create` makes them", text.Quote(token.Name)))
-		}
-		if names[token.Name] {
-			problems["tokens"] = append(problems["tokens"], fmt.Errorf("has %s twice", text.Quote(token.Name)))
-		}
-		names[token.Name] = true
+// check says what is wrong with a token; names are those of the ones before.
+func (t Token) check(names map[string]bool) (problems []error) {
+	if err := CheckTokenName(t.Name); err != nil {
+		problems = append(problems, err)
 	}
-	if o := t.OIDC; o != nil {
-		if err := publicURLWithPath(o.Issuer); err != nil {
-			problems["oidc"] = append(problems["oidc"], err)
-		}
-		if o.Claim == "" || len(o.Profiles) == 0 {
-			problems["oidc"] = append(problems["oidc"], errors.New(`needs claim and profiles, which say who may come in, such as claim = "groups" and profiles = { "database-team" = "default" }`))
-		}
-		if (o.ClientID == "") != (o.ClientSecret == "") {
-			problems["oidc"] = append(problems["oidc"], errors.New("needs client_id and client_secret together"))
-		}
+	if raw, err := hex.DecodeString(t.SHA256); err != nil || len(raw) != 32 || t.SHA256 != strings.ToLower(t.SHA256) {
+		problems = append(problems, fmt.Errorf("%s needs sha256, 64 hexadecimal digits as `aura-mcp token create` makes them", text.Quote(t.Name)))
+	}
+	if names[t.Name] {
+		problems = append(problems, fmt.Errorf("has %s twice", text.Quote(t.Name)))
+	}
+	names[t.Name] = true
+	return problems
+}
+
+// check says what is wrong with a provider.
+func (o *OIDC) check() (problems []error) {
+	if err := publicURLWithPath(o.Issuer); err != nil {
+		problems = append(problems, err)
+	}
+	if o.Claim == "" || len(o.Profiles) == 0 {
+		problems = append(problems, errors.New(`needs claim and profiles, which say who may come in, such as claim = "groups" and profiles = { "database-team" = "default" }`))
+	}
+	if (o.ClientID == "") != (o.ClientSecret == "") {
+		problems = append(problems, errors.New("needs client_id and client_secret together"))
 	}
 	return problems
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -52,15 +53,14 @@ type Bounds struct {
 
 func tableKeys() []string { return []string{"preapproved", "health", "health_for", "tokens", "oidc"} }
 
-// table decodes one of the tables. Its problems name the line where the table begins.
+// table decodes one of the tables. Its problems name the line where the table begins, of several that of the one they are in.
 func (r *reader) table(t *Tables, p toml.Primitive, path []string) {
 	key, origin := path[len(path)-1], r.origin(path...)
 	if key == "health" && !r.isTable(p) {
 		r.problem(origin, "health must be tables, such as [health.cpu]")
 		return
 	}
-	serving := key == "tokens" || key == "oidc"
-	if serving && len(path) > 1 {
+	if (key == "tokens" || key == "oidc") && len(path) > 1 {
 		r.problem(origin, "%s holds for all profiles: move it to the top of the file, out of the profile", key)
 		return
 	}
@@ -70,21 +70,33 @@ func (r *reader) table(t *Tables, p toml.Primitive, path []string) {
 		return
 	}
 	for _, unknown := range r.unknown(path) {
-		r.problem(origin, "%s has no setting %s", key, text.Quote(unknown))
+		at := append(slices.Clone(path), strings.Split(unknown, ".")...)
+		r.problem(r.origin(at...), "%s has no setting %s", key, text.Quote(unknown))
 	}
-	for _, h := range t.HealthFor {
+	for n, h := range t.HealthFor {
 		if key == "health_for" && (len(h.Names) == 0 || len(h.Signals) == 0) {
-			r.problem(origin, "health_for needs names and signals, such as names = [\"batch-*\"] and [health_for.signals.cpu]")
+			r.problem(r.originOf(n, path), "health_for needs names and signals, such as names = [\"batch-*\"] and [health_for.signals.cpu]")
 		}
 	}
-	for _, p := range t.Preapproved {
+	for n, p := range t.Preapproved {
 		if err := p.check(); key == "preapproved" && err != nil {
-			r.problem(origin, "preapproved %s", err)
+			r.problem(r.originOf(n, path), "preapproved %s", err)
 		}
 	}
-	if serving {
-		for _, err := range t.checkServing()[key] {
-			r.problem(origin, "%s %s", key, err)
+	switch key {
+	case "tokens":
+		names := map[string]bool{}
+		for n, token := range t.Tokens {
+			for _, err := range token.check(names) {
+				r.problem(r.originOf(n, path), "tokens %s", err)
+			}
+		}
+	case "oidc":
+		if t.OIDC == nil {
+			return
+		}
+		for _, err := range t.OIDC.check() {
+			r.problem(origin, "oidc %s", err)
 		}
 	}
 }
@@ -101,6 +113,9 @@ func (p Preapproved) check() error {
 	for _, o := range p.Operations {
 		if err := known("tool", Tools())(o); err != nil {
 			return err
+		}
+		if slices.Contains(Destroying(), o) {
+			return fmt.Errorf("has %s: what destroys is asked about each time, whatever the settings say, so take it out", o)
 		}
 	}
 	return nil

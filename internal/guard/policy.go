@@ -172,21 +172,33 @@ func (s Standing) names(name string) bool {
 	return slices.ContainsFunc(s.Names, func(pattern string) bool { return strings.Trim(pattern, "* ") != "" && text.Match(pattern, name) })
 }
 
-// standing reports whether a decision made beforehand covers the plan, and is not used up for today. What destroys is never
-// covered, nor a protected target, nor a name for which other rules hold or that is taken already.
+// standing reports whether a decision made beforehand covers the plan, and is not used up for today.
 func (p Policy) standing(operation string, plan op.Plan, journal *audit.Journal) bool {
+	return slices.ContainsFunc(p.covering(operation, plan), func(s Standing) bool { return s.usedToday(journal)+len(plan.Targets) <= s.MaxPerDay })
+}
+
+// covering are the decisions made beforehand that cover the plan. What destroys is never covered, nor a protected target, nor a name
+// for which other rules hold or that is taken already.
+func (p Policy) covering(operation string, plan op.Plan) (out []Standing) {
 	if plan.Effects.Has(op.Destructive) || plan.Unforeseen || p.crosses(plan) || slices.ContainsFunc(plan.Targets, func(t op.Resource) bool { return matches(p.Protected, t) }) {
-		return false
+		return nil
 	}
 	for _, s := range p.Standing {
-		covers := slices.Contains(s.Operations, operation) && !slices.ContainsFunc(plan.Targets, func(t op.Resource) bool {
+		if slices.Contains(s.Operations, operation) && !slices.ContainsFunc(plan.Targets, func(t op.Resource) bool {
 			return !s.names(t.Name) || (s.Tenant != "" && s.Tenant != t.Tenant)
-		})
-		if covers && s.usedToday(journal)+len(plan.Targets) <= s.MaxPerDay {
-			return true
+		}) {
+			out = append(out, s)
 		}
 	}
-	return false
+	return out
+}
+
+// usedUp says that the plan is approved beforehand, and not for today any more; "" where it is not.
+func (p Policy) usedUp(operation string, plan op.Plan, journal *audit.Journal) string {
+	for _, s := range p.covering(operation, plan) {
+		return fmt.Sprintf(", since what is approved beforehand does not suffice today (%d of %d databases are used, and this takes %d)", s.usedToday(journal), s.MaxPerDay, len(plan.Targets))
+	}
+	return ""
 }
 
 // usedToday counts the databases that the decision has covered since midnight UTC. A journal that cannot be read counts as

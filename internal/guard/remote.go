@@ -113,12 +113,12 @@ func (r *Remote) where(e *entry, view Approval) (where, next string) {
 	return where, fmt.Sprintf("tell the person to open %s (they sign in %s) and to decide there", r.Page(view.ID), r.As)
 }
 
-// cannotAskRemote tells what a person elsewhere can do.
-func (g *Gate) cannotAskRemote(t task, plan op.Plan, r *Remote, outside string) error {
-	next := "tell the person what you wanted to do: " + plan.Headline + " They can do it in the Aura console"
+// cannotAskRemote tells what a person elsewhere can do. used says that something approved beforehand is used up.
+func (g *Gate) cannotAskRemote(t task, plan op.Plan, r *Remote, used, outside string) error {
+	next := "tell the person what you wanted to do: " + intended(plan) + " They can do it in the Aura console"
 	if r.Page == nil {
 		outside += ", and " + r.Why
 		next += "; or " + r.Fix
 	}
-	return &op.Error{What: fmt.Sprintf("%s needs a person's approval, and %s", t.Operation.Spec.Name, outside), Next: next, Unchanged: true, Err: errCannotAsk}
+	return &op.Error{What: fmt.Sprintf("%s needs a person's approval%s, and %s", t.Operation.Spec.Name, used, outside), Next: next, Unchanged: true, Err: errCannotAsk}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/mark3labs/mcp-go/server"
 
 	"aura-mcp/internal/op"
+	"aura-mcp/internal/text"
 )
 
 // Way is how an operation is approved.
@@ -153,25 +154,44 @@ func formDeclared(c *mcp.ClientCapabilities) bool {
 // cannotAsk tells what a person can do themselves. The command asks them at their terminal, so it is no way around an approval.
 // outside says why a client's answer would not be enough; it is empty where it would.
 func (g *Gate) cannotAsk(t task, plan op.Plan, outside string) error {
+	policy, _ := g.Policy(t.call.Caller.Profile) // where it cannot be read, the last one counts
+	used := policy.usedUp(t.Operation.Spec.Name, plan, g.Journal)
 	if r := g.remote(t); r != nil {
-		return g.cannotAskRemote(t, plan, r, cmp.Or(outside, "this client cannot show approval questions"))
+		return g.cannotAskRemote(t, plan, r, used, cmp.Or(outside, "this client cannot show approval questions"))
 	}
 	why, ways := outside, []string{"the Aura console"}
 	if outside == "" {
 		why = "this client cannot show approval questions"
 		ways = []string{"a client that shows approval questions (Claude Code, VS Code, Cursor)", "the Aura console"}
 	}
-	next := "tell the person what you wanted to do: " + plan.Headline + " "
+	next := "tell the person what you wanted to do: " + intended(plan) + " "
 	switch {
 	case g.AtTerminal:
 		why = "there is no terminal here to ask at"
-		next = "run it at a terminal, or let the settings approve it beforehand (preapproved)"
+		switch next = "run it at a terminal"; {
+		case used != "":
+			next += ", or let the settings approve more of it a day (preapproved, max_per_day)"
+		case !plan.Effects.Has(op.Destructive): // which nobody can approve beforehand
+			next += ", or let the settings approve it beforehand (preapproved)"
+		}
 	case g.Demo:
 		next += "In the demo it takes " + ways[0] + ", or a browser in which a server with --demo can open its approval page"
 	default:
 		next += fmt.Sprintf("They can run this in a terminal, which asks them there: `%s`; or use %s", command(t, plan), strings.Join(ways, ", or "))
 	}
-	return &op.Error{What: fmt.Sprintf("%s needs a person's approval, and %s", t.Operation.Spec.Name, why), Next: next, Unchanged: true, Err: errCannotAsk}
+	return &op.Error{What: fmt.Sprintf("%s needs a person's approval%s, and %s", t.Operation.Spec.Name, used, why), Next: next, Unchanged: true, Err: errCannotAsk}
+}
+
+// intended is what a plan would do, with the names that the headline of a bulk leaves to what is shown below it.
+func intended(plan op.Plan) string {
+	if !plan.Bulk && len(plan.Targets) < 2 {
+		return plan.Headline
+	}
+	names := make([]string, len(plan.Targets))
+	for i, t := range plan.Targets {
+		names[i] = t.Name
+	}
+	return strings.TrimSuffix(plan.Headline, ".") + ": " + text.QuoteAll(names) + "."
 }
 
 // command is the shell command for a request. Databases are named by ID, and anything that a shell might read otherwise is

@@ -59,7 +59,25 @@ func (c *certificate) read() error {
 		return fmt.Errorf("tls_cert, tls_key: %w", err)
 	}
 	c.pair, c.version = &pair, version
+	if problem, end := Expiry(&pair); problem != "" {
+		c.log.Warn(problem, "file", c.certFile, "until", end.Format(time.RFC3339))
+	}
 	return nil
+}
+
+// expiresSoon is how long before its end a certificate should have been renewed: those that live 90 days are renewed after 60.
+const expiresSoon = 14 * 24 * time.Hour
+
+// Expiry says when a certificate ends and what is wrong with that; "" where it is good for a while.
+func Expiry(c *tls.Certificate) (problem string, end time.Time) {
+	end = c.Leaf.NotAfter
+	switch left := time.Until(end); {
+	case left <= 0:
+		return "the certificate has expired, so clients refuse this server", end
+	case left < expiresSoon:
+		return "the certificate expires soon", end
+	}
+	return "", end
 }
 
 func (c *certificate) versionNow() (out [2]time.Time) {
