@@ -349,8 +349,8 @@ func TestACertificateThatEndsIsSaid(t *testing.T) {
 		left time.Duration
 		want string
 	}{
-		{-49 * time.Hour, `level=WARN msg="the certificate has expired, so clients refuse this server" file=\S+ until=\S+`},
-		{5 * 24 * time.Hour, `level=WARN msg="the certificate expires soon" file=\S+ until=\S+`},
+		{-49 * time.Hour, `level=WARN msg="the certificate should be renewed" problem="the certificate has expired, so clients refuse this server" file=\S+ until=\S+`},
+		{5 * 24 * time.Hour, `level=WARN msg="the certificate should be renewed" problem="the certificate expires soon" file=\S+ until=\S+`},
 	} {
 		dir := t.TempDir()
 		cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")

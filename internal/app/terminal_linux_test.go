@@ -132,6 +132,33 @@ func TestATerminalIsGivenBackWhenThePersonInterrupts(t *testing.T) {
 	}
 }
 
+// The question says what is at stake, and standard output has the answer only.
+func TestAChangeIsAskedAtTheTerminal(t *testing.T) {
+	t.Parallel()
+	for typed, approved := range map[string]bool{"yes": true, "no": false, "": false} {
+		t.Run("typed "+strconv.Quote(typed), func(t *testing.T) {
+			t.Parallel()
+			p := sits(t, [2]string{"(an empty line refuses) > ", typed})
+			var stdout, stderr bytes.Buffer
+			exit := Run(t.Context(), Process{
+				Args: []string{"call", "--demo", "pause_instance", "instance=staging-orders"}, ConfigDir: t.TempDir(), StateDir: t.TempDir(),
+				Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Terminal: p.open,
+			})
+			for _, want := range []string{`Pause the database "staging-orders"`, "interrupts whoever uses it", "To approve, type: yes"} {
+				if !strings.Contains(p.screen(), want) {
+					t.Errorf("the terminal does not show %q:\n%s", want, p.screen())
+				}
+			}
+			if approved && (exit != 0 || !strings.HasPrefix(stdout.String(), "{\n") || !strings.Contains(stdout.String(), `"state": "accepted"`) || strings.Contains(stdout.String(), "To approve")) {
+				t.Errorf("exit %d, standard output:\n%s", exit, &stdout)
+			}
+			if !approved && (exit != 1 || stdout.Len() > 0 || !strings.Contains(stderr.String(), "Not approved: you declined. Nothing was changed")) {
+				t.Errorf("exit %d, standard error:\n%s%s", exit, &stderr, &stdout)
+			}
+		})
+	}
+}
+
 // What was typed before a question was on the screen waits in the terminal, in the system's own buffer.
 func TestWhatIsTypedAheadApprovesNothing(t *testing.T) {
 	t.Parallel()

@@ -60,7 +60,7 @@ func (c *certificate) read() error {
 	}
 	c.pair, c.version = &pair, version
 	if problem, end := Expiry(&pair); problem != "" {
-		c.log.Warn(problem, "file", c.certFile, "until", end.Format(time.RFC3339))
+		c.log.Warn("the certificate should be renewed", "problem", problem, "file", c.certFile, "until", end.Format(time.RFC3339))
 	}
 	return nil
 }
