@@ -165,7 +165,7 @@ func (p Process) listApprovals(ctx context.Context, asJSON bool) error {
 	}
 	s := newScreen(p.Stdout, p.Environ)
 	if len(all) == 0 {
-		s.line("nothing waits for an approval")
+		s.line("nothing waits for an approval on this machine; what is asked of a team's server waits on its page")
 		return nil
 	}
 	rows := make([][]string, 0, len(all))

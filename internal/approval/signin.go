@@ -40,6 +40,8 @@ const (
 	lockedFor = 15 * time.Minute
 	// atOnce bounds the passphrases that are tried at a time: each takes 64 MiB for a moment.
 	atOnce = 2
+	// turnTime is how long somebody waits for their turn: a few who try all the time must not keep everybody else out.
+	turnTime = 5 * time.Second
 )
 
 // Passphrases lets in who knows the passphrase of a name. Make one with [NewPassphrases].
@@ -65,10 +67,14 @@ func (p *Passphrases) begin(m *Remote, w http.ResponseWriter, r *http.Request) {
 func (p *Passphrases) routes(m *Remote, mux *http.ServeMux) {
 	mux.HandleFunc("POST "+signInPath, func(w http.ResponseWriter, r *http.Request) {
 		form := signInForm{To: r.PostFormValue("to"), Name: r.PostFormValue("name")}
+		full := time.NewTimer(turnTime)
+		defer full.Stop()
 		select {
-		case p.busy <- struct{}{}:
+		case p.busy <- struct{}{}: // first come, first served
 			defer func() { <-p.busy }()
-		default:
+		case <-r.Context().Done():
+			return
+		case <-full.C:
 			form.Problem = "too many people sign in at this moment; try again"
 			w.Header().Set("Retry-After", "1")
 			send(w, m.Log, http.StatusTooManyRequests, form.document())

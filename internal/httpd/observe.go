@@ -15,6 +15,7 @@ import (
 // note is what is learnt of a request on its way, for its line in the log.
 type note struct {
 	id        string
+	from      string // address and port of whoever sent it: the proxy's, where there is one
 	principal string
 	method    string // MCP's
 	tool      string
@@ -34,7 +35,7 @@ func noteOf(r *http.Request) *note {
 // observed gives each request an ID and a line in the log, counts it, and keeps a panic from saying more than that there was one.
 func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		n := &note{id: strings.ToLower(rand.Text()[:12])}
+		n := &note{id: strings.ToLower(rand.Text()[:12]), from: r.RemoteAddr}
 		r = r.WithContext(context.WithValue(r.Context(), noteKey{}, n))
 		w.Header().Set("X-Request-Id", n.id)
 		a := &answer{ResponseWriter: w, control: http.NewResponseController(w)}
@@ -84,16 +85,16 @@ func known(path string) string {
 	return "other"
 }
 
-// Logger adds to each line written within a request which one it was and whose.
+// Logger adds to each line written within a request which one it was, from where and whose.
 func Logger(next slog.Handler) slog.Handler { return requestLog{next} }
 
 type requestLog struct{ slog.Handler }
 
-// Handle adds request and principal.
+// Handle adds request, address and principal.
 func (l requestLog) Handle(ctx context.Context, record slog.Record) error {
 	if n, ok := ctx.Value(noteKey{}).(*note); ok {
 		record = record.Clone()
-		record.AddAttrs(slog.String("request", n.id))
+		record.AddAttrs(slog.String("request", n.id), slog.String("from", n.from))
 		if n.principal != "" {
 			record.AddAttrs(slog.String("principal", n.principal))
 		}
