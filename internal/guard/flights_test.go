@@ -1,11 +1,17 @@
 package guard
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"aura-mcp/internal/audit"
 	"aura-mcp/internal/op"
 )
 
@@ -64,5 +70,35 @@ func TestAnEqualCallThatComesLateGetsTheOutcomeOnce(t *testing.T) {
 		t.Error("a call that came after the end is told of that end")
 	} else if <-third.done; runs != 2 {
 		t.Errorf("%d ran", runs)
+	}
+}
+
+// A server that is about to end cancels its calls: they still tell what is over soon.
+func TestACancelledCallTellsAnEndThatComesSoon(t *testing.T) {
+	t.Parallel()
+	for takes, want := range map[time.Duration]string{time.Second: "Nobody can be asked.", 2 * cancelGrace: "The call was cancelled; destroy_thing had been started and goes on."} {
+		t.Run(takes.String(), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				g, err := New(Options{Policy: Fixed(Policy{}), Journal: audit.InMemory(), Log: slog.New(slog.DiscardHandler)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, _ := request(t, "destroy_thing", "precious")
+				r.call.Deadline = time.Now().Add(time.Minute)
+				flying := g.flights.start(r, func(task) result { <-time.After(takes); return op.Failure(errCannotAsk) })
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				out := g.attend(ctx, r, flying)
+				content, _ := mcp.AsTextContent(out.Content[0])
+				if !strings.HasPrefix(content.Text, want) {
+					t.Error(content.Text)
+				}
+				g.Settle()
+				if g.flights.find(r) != flying {
+					t.Error("an equal call does not hear of it any more")
+				}
+			})
+		})
 	}
 }
