@@ -168,7 +168,8 @@ func (g *Gate) cannotAsk(t task, plan op.Plan, outside string) error {
 	switch {
 	case g.AtTerminal:
 		why = "there is no terminal here to ask at"
-		switch next = "run it at a terminal"; {
+		next = "run it at a terminal"
+		switch {
 		case used != "":
 			next += ", or let the settings approve more of it a day (preapproved, max_per_day)"
 		case !plan.Effects.Has(op.Destructive): // which nobody can approve beforehand
@@ -184,7 +185,7 @@ func (g *Gate) cannotAsk(t task, plan op.Plan, outside string) error {
 
 // intended is what a plan would do, with the names that the headline of a bulk leaves to what is shown below it.
 func intended(plan op.Plan) string {
-	if !plan.Bulk && len(plan.Targets) < 2 {
+	if !plan.Bulk {
 		return plan.Headline
 	}
 	names := make([]string, len(plan.Targets))

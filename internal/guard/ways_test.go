@@ -177,3 +177,27 @@ func TestAnErrorWithoutMoreIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAJobIsToldThatNobodyCanBeAskedFor(t *testing.T) {
+	t.Parallel()
+	policy := Policy{Standing: []Standing{{Operations: []string{"destroy_thing"}, Names: []string{"dev-*"}, MaxPerDay: 0}}}
+	g, err := New(Options{Policy: Fixed(policy), Journal: audit.InMemory(), Log: slog.New(slog.DiscardHandler), AtTerminal: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := request(t, "destroy_thing", "precious")
+	for _, tt := range []struct {
+		effects op.Effects
+		name    string
+		next    string
+	}{
+		{op.Disruptive, "prod", "run it at a terminal, or let the settings approve it beforehand (preapproved)"},
+		{op.Disruptive, "dev-1", "run it at a terminal, or let the settings approve more of it a day (preapproved, max_per_day)"},
+		{op.Destructive, "dev-1", "run it at a terminal"}, // which nothing approves beforehand
+	} {
+		told, ok := errors.AsType[*op.Error](g.cannotAsk(r, op.Plan{Effects: tt.effects, Targets: []op.Resource{{Name: tt.name}}}, ""))
+		if !ok || told.Next != tt.next || !told.Unchanged {
+			t.Errorf("%s of %s: %+v", tt.effects, tt.name, told)
+		}
+	}
+}
