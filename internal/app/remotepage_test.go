@@ -381,8 +381,9 @@ func TestAClientThatKeepsAskingHearsOfTheDecision(t *testing.T) {
 	anna, table := withPassphrase("anna", annasWords)
 	s := serve(t, table, nil, "--demo")
 	declared := mcp.ClientCapabilities{Elicitation: &mcp.ElicitationCapability{URL: &struct{}{}}}
-	over := make(chan struct{})
+	over, left := make(chan struct{}), make(chan struct{})
 	c := s.clientThat("2025-11-25", anna, declared, client.WithElicitationHandler(&opener{opens: func(address string) (mcp.ElicitationResponseAction, error) {
+		defer close(left)
 		v := s.visitor()
 		at, _ := v.signsIn(address, "anna", annasWords)
 		v.post(at, url.Values{"decision": {"approve"}})
@@ -394,6 +395,7 @@ func TestAClientThatKeepsAskingHearsOfTheDecision(t *testing.T) {
 		t.Errorf("while the client asks: %s", text)
 	}
 	close(over)
+	<-left
 	c = s.clientThat("2025-11-25", anna, declared, client.WithElicitationHandler(&opener{opens: func(string) (mcp.ElicitationResponseAction, error) { return "", errors.New("no window here") }}))
 	text, failed = s.call(c, "pause_instance", map[string]any{"instance": "staging-orders"})
 	decidedAt(t, text, failed)
