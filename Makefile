@@ -87,7 +87,7 @@ faults: ## Every tool under every fault, and random scripts against a model (SCR
 	@awk '/<!-- read:begin/,/<!-- changed:end/' docs/reliability.md
 	go test -count=1 -timeout 2h -run '^TestAnyScript' ./internal/app -rapid.checks=$(SCRIPTS)
 
-soak: ## The calls of an hour in some minutes, with chaos at Aura: memory, goroutines, files, audit (SOAK_CALLS=3600)
+soak: ## The calls of an hour in 20 minutes, on stdio and over HTTP, with chaos at Aura: memory, goroutines, files, audit (SOAK_CALLS=3600)
 	SOAK_CALLS=$(SOAK_CALLS) go test -count=1 -v -timeout 3h -run '^TestSoak$$' ./internal/app
 
 mutants: ## Each condition of the guard broken in turn: a test has to notice (MUTANTS=all, or a pattern for their names)
