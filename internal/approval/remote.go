@@ -3,6 +3,7 @@ package approval
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -137,7 +138,7 @@ func (m *Remote) password(d desk, w http.ResponseWriter, r *http.Request) {
 		return errors.Join(err, r.Context().Err()) // what was sent last to a browser that has gone is sent without an error
 	})
 	switch {
-	case errors.Is(err, errNotThere):
+	case errors.Is(err, fs.ErrNotExist):
 		send(w, m.Log, http.StatusNotFound, passwordList(d.person, nil))
 	case err != nil:
 		m.Log.ErrorContext(r.Context(), "a password waits on", "error", err)

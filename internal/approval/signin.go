@@ -8,7 +8,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -31,8 +30,6 @@ const (
 	signInPath   = RemotePath + "sign-in"
 	callbackPath = RemotePath + "signed-in"
 )
-
-var errNotThere = fs.ErrNotExist
 
 const (
 	// maxWrong wrong passphrases within lockedFor lock a name until that is over.
