@@ -189,6 +189,7 @@ func soak(t *testing.T, calls int, weather aurasim.Preset, serve func(*testing.T
 		t.Errorf("the calls ended as %v", tally)
 	}
 	end()
+	r.gate.Settle() // as a server does that ends: what outlasted its call comes to its end
 	changes.compare(t, r.journal)
 }
 
