@@ -74,7 +74,7 @@ func (s screen) body() g.Node {
 	case guard.Queued:
 		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text(s.Preview.Headline + " This page shows it when its turn comes.")), current()}
 	case closed:
-		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text("It was decided a while ago, nobody decided in time, the server has ended since, or it is not yours. Nothing comes of it any more.")), current()}
+		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text("It was decided a while ago, nobody decided in time, the server has ended since, or it is not yours. There is nothing to decide about it any more.")), current()}
 	case idle:
 		return g.Group{h.H1(g.Text(s.heading())), h.P(g.Text("No question is open here. " + s.leave()))}
 	}
