@@ -439,6 +439,13 @@ func TestThePIN(t *testing.T) {
 	try := func(d *guard.Desk, a guard.Approval, pin string) error {
 		return d.Decide(a.ID, guard.Decision{Approve: true, Typed: "prod", PIN: pin, Way: guard.Page})
 	}
+	takesTheRightOne := func(r *rig, c *client.Client, o *outside) {
+		o.decides = func(d *guard.Desk, a guard.Approval) { _ = try(d, a, "4711") }
+		must[tools.InstanceChange](r, c, "delete_instance", remove)
+		if got := r.changes(); len(got) != 1 {
+			r.t.Errorf("the right one is not taken: sent %v", got)
+		}
+	}
 	t.Run("the client's answer is not enough", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
@@ -493,11 +500,7 @@ func TestThePIN(t *testing.T) {
 				t.Fatalf("sent %v", got)
 			}
 			r.refuses(c, "delete_instance", remove, "nobody decided within 5 minutes", "call again and they will be asked again")
-			o.decides = func(d *guard.Desk, a guard.Approval) { _ = try(d, a, "4711") }
-			must[tools.InstanceChange](r, c, "delete_instance", remove)
-			if got := r.changes(); len(got) != 1 {
-				t.Errorf("afterwards the right one is not taken: sent %v", got)
-			}
+			takesTheRightOne(r, c, o)
 		})
 	})
 	t.Run("five wrong ones in more than fifteen minutes lock nothing", func(t *testing.T) {
@@ -514,11 +517,7 @@ func TestThePIN(t *testing.T) {
 				after(5 * time.Minute) // in which the question expires, too
 				r.refuses(c, "delete_instance", remove, "nobody decided within 5 minutes")
 			}
-			o.decides = func(d *guard.Desk, a guard.Approval) { _ = try(d, a, "4711") }
-			must[tools.InstanceChange](r, c, "delete_instance", remove)
-			if got := r.changes(); len(got) != 1 {
-				t.Errorf("afterwards the right one is not taken: sent %v", got)
-			}
+			takesTheRightOne(r, c, o)
 		})
 	})
 	t.Run("one that cannot be compared counts as none", func(t *testing.T) {
