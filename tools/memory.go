@@ -1,6 +1,7 @@
 package tools
 
 import (
+	"maps"
 	"time"
 
 	"aura-mcp/auraclient"
@@ -14,6 +15,8 @@ const (
 	graceAfterStart = 30 * time.Second
 	// startTakes is how long it takes at most, usually, until Aura shows what we are about to begin.
 	startTakes = 2 * time.Second
+	// forgottenAfter is when nothing is remembered any more of an instance that nobody has read: it may be gone.
+	forgottenAfter = 24 * time.Hour
 )
 
 // seen is an instance's details and when they were read.
@@ -67,6 +70,8 @@ func (f *Fleet) touch(i op.Resource) {
 	defer f.stirred(i.ID, startTakes)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	maps.DeleteFunc(f.details, func(_ string, s seen) bool { return time.Since(s.at) >= forgottenAfter })
+	maps.DeleteFunc(f.started, func(_ string, b begun) bool { return time.Since(b.at) >= forgottenAfter })
 	delete(f.details, i.ID)
 	f.started[i.ID] = begun{at: time.Now(), from: auraclient.Status(i.Status)}
 }
