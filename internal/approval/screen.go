@@ -123,12 +123,13 @@ func (s screen) became() []string {
 			lines[i] = visible(lines[i])
 		}
 		return lines
-	case guard.Denied:
+	case guard.Denied, guard.Withdrawn:
+		if s.Outcome == "" {
+			return []string{"The program that asked for it has taken it back, so it was not carried out."}
+		}
 		return []string{"It was not carried out: " + s.Outcome + "."}
 	case guard.Expired:
 		return []string{"Nobody decided in time, so it was not carried out."}
-	case guard.Withdrawn:
-		return []string{"The program that asked for it has taken it back, so it was not carried out."}
 	}
 	return nil
 }

@@ -22,3 +22,16 @@ func TestTheOutcomeIsShownAsWhatItIs(t *testing.T) {
 		}
 	}
 }
+
+func TestAQuestionThatEndsUndecidedSaysWhy(t *testing.T) {
+	t.Parallel()
+	for outcome, want := range map[string]string{
+		"": "The program that asked for it has taken it back, so it was not carried out.",
+		"the server ended before anybody decided": "It was not carried out: the server ended before anybody decided.",
+	} {
+		s := screen{Approval: guard.Approval{Stage: guard.Withdrawn, Outcome: outcome}}
+		if got := s.became(); len(got) != 1 || got[0] != want {
+			t.Errorf("%q: %v", outcome, got)
+		}
+	}
+}

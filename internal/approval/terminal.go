@@ -77,6 +77,8 @@ func whyClosed(d Desk, id string) string {
 		return "the server that asked it is gone"
 	case a.Stage == guard.Expired:
 		return "nobody decided in time"
+	case a.Stage == guard.Withdrawn && a.Outcome != "":
+		return a.Outcome
 	case a.Stage == guard.Withdrawn:
 		return "the program that asked has taken it back"
 	case a.Stage == guard.Denied:
